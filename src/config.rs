@@ -1,0 +1,34 @@
+//! Text to typed settings: parse, don't validate.
+//!
+//! One section a file, each with its defaults, units and bounds. The rest of the crate sees
+//! only [`Settings`], finished and consistent.
+
+pub mod auth;
+pub mod http;
+pub mod limits;
+pub mod listen;
+pub mod mcp;
+pub mod policy;
+pub mod storage;
+pub mod telemetry;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Sockets, deadlines, connection caps, TLS.
+    pub listen: listen::Listen,
+    /// Origins, hosts, HTTPS.
+    pub http: http::Http,
+    /// Keys from the environment, the verifier.
+    pub auth: auth::Auth,
+    /// Rates and counts.
+    pub limits: limits::Limits,
+    /// The data directory and the stores in it.
+    pub storage: storage::Storage,
+    /// The MCP endpoint.
+    pub mcp: mcp::Mcp,
+    /// Where policies come from.
+    pub policy: policy::Policy,
+    /// Logs.
+    pub telemetry: telemetry::Telemetry,
+}

@@ -1,0 +1,1 @@
+//! Opening SQLite the right way, and migrations; nothing of meaning.

@@ -1,0 +1,205 @@
+//! API keys: their public id, their text, their role, and the record kept of one.
+//!
+//! A key reads `mg_<key id>_<secret>_<check>`: a prefix that secret scanners find, a public id
+//! for the look-up, 256 random bits, and a checksum that turns typing errors and guesses away
+//! before anything is looked up.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{
+    Error, Result,
+    pack::Packs,
+    random::{self, Entropy},
+    secret::Secret,
+    tenant::{Tenant, TenantLabel, text},
+};
+
+/// The prefix of every key.
+pub const PREFIX: &str = "mg_";
+/// Characters in a key id.
+const ID_LENGTH: usize = 12;
+/// Characters of base64url for 32 bytes.
+const SECRET_LENGTH: usize = 43;
+/// Characters of the checksum: CRC-32 in hexadecimal.
+const CHECK_LENGTH: usize = 8;
+
+/// A key's public id: shown in lists and logs.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct KeyId(Box<str>);
+
+impl KeyId {
+    /// A new, random id (60 bits).
+    #[must_use]
+    pub fn random(entropy: &dyn Entropy) -> Self {
+        Self(random::token(entropy, ID_LENGTH).into())
+    }
+
+    /// Reads an id: twelve characters of lowercase base32, or `env-` and a tenant label for a
+    /// key that came from the environment.
+    ///
+    /// # Errors
+    /// Everything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        let made = text.len() == ID_LENGTH
+            && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase());
+        let named = text.strip_prefix("env-").is_some_and(|l| TenantLabel::parse(l).is_ok());
+        if made || named { Ok(Self(text.into())) } else { Err(Error::bad_input("not a key id")) }
+    }
+
+    /// The id of a caller that no key stands for: `env-<name>` for an environment key,
+    /// `env-local` for the local control socket, `env-open` when authentication is off.
+    #[must_use]
+    pub fn named(label: &TenantLabel) -> Self {
+        Self(format!("env-{label}").into())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+text!(KeyId);
+
+/// What a key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Uses one tenant's memory through `/mcp`.
+    Agent,
+    /// Sees and stops sessions, tenants and keys through `/admin`; never reads a memory.
+    Operator,
+}
+
+impl Role {
+    /// The role as it is written in settings and policies.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A whole key, taken apart and checked for shape: not yet known to be anybody's.
+#[derive(Debug)]
+pub struct PresentedKey {
+    /// The public id inside it.
+    pub id: KeyId,
+    /// The 43 characters that prove it.
+    pub secret: Secret,
+}
+
+impl PresentedKey {
+    /// Makes a new key.
+    #[must_use]
+    pub fn random(entropy: &dyn Entropy) -> Self {
+        let mut bytes = Zeroizing::new([0_u8; 32]);
+        entropy.fill(bytes.as_mut());
+        Self { id: KeyId::random(entropy), secret: Secret::new(URL_SAFE_NO_PAD.encode(&*bytes)) }
+    }
+
+    /// Takes a key apart. Costs one CRC over 60 bytes and touches nothing.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let body = text.strip_prefix(PREFIX)?;
+        if body.len() != ID_LENGTH + SECRET_LENGTH + CHECK_LENGTH + 2 || !body.is_ascii() {
+            return None;
+        }
+        let (id, rest) = body.split_at(ID_LENGTH);
+        let (secret, check) = rest.strip_prefix('_')?.split_at(SECRET_LENGTH);
+        let check = check.strip_prefix('_')?;
+        let alphabet = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if !secret.bytes().all(alphabet) || check != checksum(id, secret) {
+            return None;
+        }
+        Some(Self { id: KeyId::parse(id).ok()?, secret: Secret::new(secret.to_owned()) })
+    }
+
+    /// The key as its owner sees it, once.
+    #[must_use]
+    pub fn reveal(&self) -> Secret {
+        let secret = self.secret.expose();
+        let check = checksum(self.id.as_str(), secret);
+        Secret::new(format!("{PREFIX}{}_{secret}_{check}", self.id))
+    }
+}
+
+fn checksum(id: &str, secret: &str) -> String {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(id.as_bytes());
+    crc.update(b"_");
+    crc.update(secret.as_bytes());
+    format!("{:08x}", crc.finalize())
+}
+
+/// What the registry keeps of a key: everything but a way to make it again.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyRecord {
+    /// The public id.
+    pub id: KeyId,
+    /// What it is for.
+    pub role: Role,
+    /// The tenant it opens; operators have none.
+    pub tenant: Option<Tenant>,
+    /// What its owner calls it.
+    pub name: String,
+    /// The tool packs it sees; `None` means the deployment's default.
+    pub packs: Option<Packs>,
+    /// Tenants that a `user_id` argument may name besides its own.
+    pub act_as: Vec<TenantLabel>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops working by itself.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::random::OsEntropy;
+
+    #[test]
+    fn what_was_made_parses() {
+        let key = PresentedKey::random(&OsEntropy);
+        let again = PresentedKey::parse(key.reveal().expose()).unwrap();
+        assert_eq!((again.id, again.secret), (key.id, key.secret));
+    }
+
+    #[test]
+    fn one_changed_character_is_turned_away() {
+        let text = PresentedKey::random(&OsEntropy).reveal().expose().to_owned();
+        for i in 0..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[i] = if bytes[i] == b'a' { b'b' } else { b'a' };
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(PresentedKey::parse(&changed).is_none(), "position {i}");
+        }
+        assert!(PresentedKey::parse(&format!("{text}x")).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC{0,90}") {
+            let _ = PresentedKey::parse(&text);
+            let _ = PresentedKey::parse(&format!("mg_{text}"));
+        }
+    }
+}

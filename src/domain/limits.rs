@@ -1,0 +1,55 @@
+//! Limits with their units.
+
+use std::{fmt, num::NonZeroU32, time::Duration};
+
+/// So many in a window: `requests` may come at once, and come back evenly over `window`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many in one window.
+    pub requests: NonZeroU32,
+    /// The window.
+    pub window: Duration,
+}
+
+impl Rate {
+    /// `requests` (at least 1) in `seconds` (at least 1).
+    #[must_use]
+    pub fn new(requests: u32, seconds: u64) -> Self {
+        Self {
+            requests: NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN),
+            window: Duration::from_secs(seconds.max(1)),
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} per {} s", self.requests, self.window.as_secs())
+    }
+}
+
+/// Which limit was reached; the name stands in `RateLimit-Policy` and in metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Requests from one address, before anybody is known.
+    Address,
+    /// Failed credentials.
+    Failures,
+    /// Requests of one key.
+    Requests,
+    /// Tool calls of one key.
+    ToolCalls,
+}
+
+impl Class {
+    /// The policy name in headers and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Failures => "failures",
+            Self::Requests => "requests",
+            Self::ToolCalls => "tool-calls",
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Listeners, layers, routes, answers.

@@ -1,0 +1,3 @@
+//! The only room that knows rmcp's server side.
+
+pub mod endpoint;

@@ -1,0 +1,49 @@
+//! The proof that a decision was made.
+
+use crate::domain::{
+    action::{Access, Action, Resource},
+    key::KeyId,
+    tenant::TenantId,
+};
+
+/// One allowed action on one resource. INVARIANT I2: only this room makes one; it is not
+/// `Clone`, so one decision opens one thing once.
+#[derive(Debug)]
+pub struct Permit {
+    action: Action,
+    resource: Resource,
+    key: KeyId,
+}
+
+impl Permit {
+    pub(in crate::policy) fn new(action: Action, resource: Resource, key: KeyId) -> Self {
+        Self { action, resource, key }
+    }
+
+    /// What is allowed.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
+    /// Whether it may write.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.action.access()
+    }
+
+    /// The tenant it is allowed on; `None` for the deployment.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&TenantId> {
+        match &self.resource {
+            Resource::Tenant(id) => Some(id),
+            Resource::Deployment => None,
+        }
+    }
+
+    /// The key that asked.
+    #[must_use]
+    pub fn key(&self) -> &KeyId {
+        &self.key
+    }
+}

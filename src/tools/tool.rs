@@ -1,0 +1,92 @@
+//! What a tool is.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use crate::{
+    domain::{
+        Result, action::Action, clock::Clock, memory::Author, pack::Pack, tenant::TenantLabel,
+    },
+    store::TenantStore,
+};
+
+/// A tool's description.
+#[derive(Debug, Clone)]
+pub struct ToolSpec {
+    /// `snake_case`, at most 32 characters.
+    pub name: &'static str,
+    /// For people.
+    pub title: &'static str,
+    /// For models: the first sentence says when to use it.
+    pub description: &'static str,
+    /// The family it belongs to.
+    pub pack: Pack,
+    /// What policy is asked.
+    pub action: Action,
+    /// Hints for clients.
+    pub annotations: Annotations,
+    /// JSON Schema (2020-12) of the arguments, canonical names only, no `additionalProperties`.
+    pub input: Arc<Map<String, Value>>,
+    /// JSON Schema of the structured answer.
+    pub output: Arc<Map<String, Value>>,
+    /// Other spellings that are accepted, as (alias, canonical).
+    pub aliases: &'static [(&'static str, &'static str)],
+    /// Listed only for keys that may see more than their own tenant.
+    pub needs_act_as: bool,
+}
+
+/// The four hints of the specification.
+#[derive(Debug, Clone, Copy)]
+pub struct Annotations {
+    /// It changes nothing.
+    pub read_only: bool,
+    /// It may destroy something.
+    pub destructive: bool,
+    /// Twice is like once.
+    pub idempotent: bool,
+    /// It reaches beyond this server.
+    pub open_world: bool,
+}
+
+/// What a tool works with.
+#[derive(Debug)]
+pub struct Context {
+    /// The tenant's memories, for reading or writing as the action says.
+    pub store: Arc<dyn TenantStore>,
+    /// The tenant's name, for texts.
+    pub tenant: TenantLabel,
+    /// Tenants the key may see besides its own.
+    pub act_as: Vec<TenantLabel>,
+    /// Who writes.
+    pub author: Author,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The server's name, for `health_check`.
+    pub server_name: Arc<str>,
+    /// The largest memory, in bytes.
+    pub max_memory_bytes: usize,
+}
+
+/// What a tool says.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// For models and people.
+    pub text: String,
+    /// The same for programs; fits the output schema.
+    pub structured: Value,
+}
+
+/// A tool.
+#[async_trait]
+pub trait Tool: std::fmt::Debug + Send + Sync {
+    /// Its description.
+    fn spec(&self) -> &ToolSpec;
+
+    /// Runs it. Arguments have canonical names and no undeclared ones among them.
+    ///
+    /// # Errors
+    /// `BadInput` names the argument and why; any error becomes a tool result with `isError`.
+    async fn call(&self, context: Context, arguments: Map<String, Value>) -> Result<Answer>;
+}
