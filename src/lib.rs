@@ -15,6 +15,8 @@ pub mod db;
 
 pub mod registry;
 
+pub mod limits;
+
 pub mod auth;
 
 pub mod policy;

@@ -1,1 +1,3 @@
-//! Logs.
+//! Logs and counts.
+
+pub mod stats;

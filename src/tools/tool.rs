@@ -57,8 +57,9 @@ pub struct Context {
     pub store: Arc<dyn TenantStore>,
     /// The tenant's name, for texts.
     pub tenant: TenantLabel,
-    /// Tenants the key may see besides its own.
-    pub act_as: Vec<TenantLabel>,
+    /// The other tenants that the key may act for, opened for counting only; filled for tools
+    /// with `needs_act_as`.
+    pub others: Vec<(TenantLabel, Arc<dyn TenantStore>)>,
     /// Who writes.
     pub author: Author,
     /// The time.
