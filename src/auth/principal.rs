@@ -1,16 +1,17 @@
 //! The proof that a caller is known.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     domain::{
+        client::ClientInfo,
         key::{KeyId, KeyRecord, Role},
         pack::Packs,
         tenant::{Tenant, TenantLabel},
     },
-    registry::keyring::Key,
+    registry::{keyring::Key, ledger::Caller},
 };
 
 /// A known caller. INVARIANT I2: only this room makes one.
@@ -60,6 +61,12 @@ impl Principal {
     #[must_use]
     pub fn gone(&self) -> &CancellationToken {
         &self.key.gone
+    }
+
+    /// This caller, as the session ledger wants to know it.
+    #[must_use]
+    pub fn caller(&self, client: ClientInfo, protocol: String, address: IpAddr) -> Caller {
+        Caller { key: Arc::clone(&self.key), client, protocol, address }
     }
 
     fn record(&self) -> &KeyRecord {

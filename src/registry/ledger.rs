@@ -7,25 +7,23 @@ use std::{net::IpAddr, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
+use super::keyring::Key;
 use crate::domain::{
     Result,
     client::ClientInfo,
     key::KeyId,
     session::{SessionId, SessionRecord},
-    tenant::Tenant,
 };
 
 /// Every session that is alive.
 #[derive(Debug)]
 pub struct Ledger {}
 
-/// Who is calling, as one request shows it.
+/// Who is calling, as one request shows it; `auth::Principal::caller` makes one.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The tenant of the credential.
-    pub tenant: Tenant,
-    /// The key.
-    pub key: KeyId,
+    /// The key, which names the tenant and tells when it is gone.
+    pub key: Arc<Key>,
     /// What the client says it is.
     pub client: ClientInfo,
     /// The protocol revision in use.
