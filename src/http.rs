@@ -1,1 +1,12 @@
-//! Listeners, layers, routes, answers.
+//! Listeners, layers, routes, answers: everything between a socket and the rooms that decide.
+//!
+//! `server` accepts connections and bounds them, `tls` keeps the certificates, `stack` puts the
+//! layers in order, `routes` is the one table of what exists, and `admin`, `health` and `mcp`
+//! answer. Nobody here makes a `Principal` or a `Permit`: this room only carries them.
+
+pub mod error;
+pub mod layers;
+pub mod server;
+
+/// Where the MCP endpoint is.
+pub const MCP_PATH: &str = "/mcp";

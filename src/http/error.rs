@@ -1,0 +1,229 @@
+//! What a refusal looks like: one table from [`Kind`] to a status, and two shapes.
+//!
+//! REST routes answer with RFC 9457 problem details, `/mcp` with a JSON-RPC error, so that each
+//! kind of client reads its own language. A missing or bad credential is the exception: one body
+//! for all reasons and all routes. Nothing but [`Error::public`] leaves the process.
+
+use std::{borrow::Cow, time::Duration};
+
+use axum::{body::Body, response::Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use serde::Serialize;
+
+use super::layers::request_id::RequestId;
+use crate::domain::{Error, Kind};
+
+/// The body of every 401.
+const UNAUTHORIZED: &str = r#"{"error":"unauthorized"}"#;
+/// When a caller may come back after a fault that nobody can date.
+const LATER: Duration = Duration::from_secs(5);
+
+/// A refusal: its status, its sentence, and the headers that belong to it.
+#[derive(Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    detail: Cow<'static, str>,
+    headers: HeaderMap,
+}
+
+impl Refusal {
+    /// A refusal with this status; `detail` is lowercase, without full stop, and says what to do.
+    pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, detail: detail.into(), headers: HeaderMap::new() }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Adds `Retry-After`, rounded up to a whole second: an early retry would be refused again.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.with(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The answer, in the language of whoever asked.
+    #[must_use]
+    pub fn answer(self, to: &Asker) -> Response {
+        let (kind, body) = match self.status {
+            StatusCode::UNAUTHORIZED => (JSON, Body::from(UNAUTHORIZED)),
+            _ if to.json_rpc => (JSON, self.json_rpc(to)),
+            _ => (PROBLEM, self.problem(to)),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
+        }
+        response
+    }
+
+    fn problem(&self, to: &Asker) -> Body {
+        #[derive(Serialize)]
+        struct Problem<'a> {
+            r#type: &'static str,
+            title: &'a str,
+            status: u16,
+            detail: &'a str,
+            instance: &'a str,
+        }
+        json(&Problem {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            instance: to.id(),
+        })
+    }
+
+    /// A JSON-RPC error outside the reserved range of codes: nothing of the protocol went wrong,
+    /// the door in front of it said no. The code is the status.
+    fn json_rpc(&self, to: &Asker) -> Body {
+        json(&serde_json::json!({
+            "jsonrpc": "2.0",
+            "id": null,
+            "error": {
+                "code": self.status.as_u16(),
+                "message": self.detail,
+                "data": { "request_id": to.id() },
+            },
+        }))
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
+            tracing::error!(%error, "a request failed");
+        }
+        let refusal = Self::new(status(error.kind()), error.public().to_owned());
+        match error.kind() {
+            Kind::LimitReached { retry_after } | Kind::Overloaded { retry_after } => {
+                refusal.retry_after(retry_after)
+            }
+            Kind::Unavailable => refusal.retry_after(LATER),
+            _ => refusal,
+        }
+    }
+}
+
+/// The one table from what happened to a status.
+#[must_use]
+pub fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::BadInput => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
+        Kind::Overloaded { .. } | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Who gets the answer: which language it speaks, and the id to quote.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    json_rpc: bool,
+    id: Option<RequestId>,
+}
+
+impl Asker {
+    /// Reads both off the request.
+    #[must_use]
+    pub fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            json_rpc: request.uri().path() == super::MCP_PATH,
+            id: request.extensions().get().cloned(),
+        }
+    }
+
+    fn id(&self) -> &str {
+        self.id.as_ref().map_or("", RequestId::as_str)
+    }
+}
+
+/// `Content-Type` of plain JSON.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"memgate\"");
+
+/// A value as a JSON body. Nothing that is written here can fail to serialize: the types are
+/// ours, their map keys are text.
+pub(crate) fn json<T: Serialize>(value: &T) -> Body {
+    Body::from(serde_json::to_vec(value).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asker(path: &str) -> Asker {
+        Asker::of(&Request::builder().uri(path).body(()).unwrap())
+    }
+
+    async fn text(response: Response) -> String {
+        let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_401_is_the_same() {
+        for path in ["/mcp", "/admin/keys"] {
+            for why in ["expired", "unknown"] {
+                let error = Error::new(Kind::Unauthenticated, why);
+                let response = Refusal::from(error).answer(&asker(path));
+                assert_eq!(response.status(), 401);
+                assert_eq!(
+                    response.headers()[header::WWW_AUTHENTICATE],
+                    "Bearer realm=\"memgate\""
+                );
+                assert_eq!(text(response).await, r#"{"error":"unauthorized"}"#);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cause_stays_inside() {
+        let error = Error::internal("disk /secret/path is broken");
+        let response = Refusal::from(error).answer(&asker("/admin/keys"));
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let body = text(response).await;
+        assert!(!body.contains("/secret/path"));
+        assert!(body.contains(r#""status":500"#) && body.contains(r#""detail":"internal error""#));
+    }
+
+    #[tokio::test]
+    async fn the_mcp_route_speaks_json_rpc() {
+        let response = Refusal::new(StatusCode::FORBIDDEN, "no").answer(&asker("/mcp"));
+        let body: serde_json::Value = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(body["error"]["code"], 403);
+        assert_eq!(body["jsonrpc"], "2.0");
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_and_never_zero() {
+        let header = |ms| {
+            let kind = Kind::LimitReached { retry_after: Duration::from_millis(ms) };
+            Refusal::from(Error::new(kind, "slow down")).headers[header::RETRY_AFTER].clone()
+        };
+        assert_eq!(header(0), "1");
+        assert_eq!(header(1), "1");
+        assert_eq!(header(1001), "2");
+    }
+}

@@ -1,0 +1,3 @@
+//! Sockets: bound before they serve, capped, timed, drained.
+
+pub mod peer;
