@@ -1,0 +1,48 @@
+//! The crate's clock and rates in the words of `governor`.
+//!
+//! `governor` asks a clock of its own kind. This adaptor hands it the monotonic clock that the
+//! rest of the crate uses, so a test that moves a `ManualClock` moves the limits too.
+
+use std::{sync::Arc, time::Duration};
+
+use governor::Quota;
+
+use crate::domain::{clock::Clock, limits::Rate};
+
+/// Longer windows are cut to this: `governor` counts in nanoseconds of 64 bits and panics
+/// beyond them.
+const LONGEST_WINDOW: Duration = Duration::from_secs(10 * 366 * 86_400);
+
+/// `domain::clock::Clock` as a `governor::clock::Clock`.
+#[derive(Debug, Clone)]
+pub(super) struct Ticks(pub(super) Arc<dyn Clock>);
+
+impl governor::clock::Clock for Ticks {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.monotonic()
+    }
+}
+
+/// All of `rate.requests` at once, then one more every `window / requests`.
+pub(super) fn quota(rate: Rate) -> Quota {
+    let every = rate.window.min(LONGEST_WINDOW) / rate.requests.get();
+    let every = every.max(Duration::from_nanos(1));
+    Quota::with_period(every)
+        .map_or(Quota::per_second(rate.requests), |quota| quota.allow_burst(rate.requests))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_rate_is_out_of_range() {
+        for (requests, seconds) in [(1, 1), (u32::MAX, 1), (1, u64::MAX), (u32::MAX, u64::MAX)] {
+            let quota = quota(Rate::new(requests, seconds));
+            assert_eq!(quota.burst_size().get(), requests);
+            assert!(!quota.replenish_interval().is_zero());
+        }
+    }
+}
