@@ -1,21 +1,46 @@
 //! The keys: their records in memory, their hashes at rest.
+//!
+//! Made keys are looked up by their public id, environment keys by fingerprint; nobody outside
+//! can cause a database access here (I7). A key stops working by being revoked or by its date,
+//! and either cancels its `gone` token, which ends its sessions and streams (I9).
 
-use std::sync::Arc;
+mod environment;
+mod key;
+mod proof;
 
-use tokio_util::sync::CancellationToken;
+pub use environment::MAX_KEY_BYTES;
+pub use key::Key;
+pub use proof::{Proof, Tagger};
 
-use crate::domain::{
-    Result,
-    key::{KeyId, KeyRecord, Role},
-    pack::Packs,
-    secret::Secret,
-    tenant::{Tenant, TenantLabel},
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
 };
+
 use jiff::Timestamp;
 
-/// Every key of this deployment, those from the environment included.
-#[derive(Debug)]
-pub struct Keyring {}
+use super::{
+    control::{ControlStore, StoredKey, TagKey},
+    fingerprint::{Fingerprint, Fingerprints},
+    tenants::Tenants,
+};
+use crate::{
+    config::auth::EnvironmentKey,
+    domain::{
+        Error, Kind, Result,
+        client::is_hidden,
+        clock::Clock,
+        key::{KeyId, KeyRecord, PresentedKey, Role},
+        pack::Packs,
+        random::Entropy,
+        secret::Secret,
+        tenant::{Tenant, TenantLabel},
+    },
+};
+
+/// The longest name of a key, in characters.
+const MAX_NAME_CHARS: usize = 64;
 
 /// What a new key shall be.
 #[derive(Debug, Clone)]
@@ -34,45 +59,229 @@ pub struct NewKey {
     pub expires_at: Option<Timestamp>,
 }
 
-/// A live key: its record, and the token that is cancelled when it is revoked or expires.
-#[derive(Debug)]
-pub struct Key {
-    /// What is known of it.
-    pub record: KeyRecord,
-    /// Cancelled at the moment the key stops working (I9).
-    pub gone: CancellationToken,
+/// Called with the id of a key that has just stopped working.
+type GoneHook = Box<dyn Fn(&KeyId) + Send + Sync>;
+
+/// Every key of this deployment, those from the environment included.
+pub struct Keyring {
+    control: Arc<dyn ControlStore>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    tagger: Tagger,
+    fingerprints: Fingerprints,
+    environment: HashMap<Fingerprint, Arc<Key>>,
+    made: RwLock<HashMap<KeyId, Arc<Key>>>,
+    /// Held over a revocation, so that the second of two finds it done.
+    revoking: Mutex<()>,
+    /// The last marks of use that were written.
+    saved_uses: Mutex<HashMap<KeyId, Timestamp>>,
+    when_gone: OnceLock<GoneHook>,
 }
 
 impl Keyring {
-    /// Makes a key; the secret is shown to its owner once and kept nowhere.
+    pub(in crate::registry) fn new(
+        control: Arc<dyn ControlStore>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        loaded: (Vec<StoredKey>, &TagKey),
+        environment: &[EnvironmentKey],
+        tenants: &Tenants,
+    ) -> Result<Self> {
+        let (stored, tag_key) = loaded;
+        let fingerprints = Fingerprints::random(entropy.as_ref());
+        let environment = environment::load(environment, tenants, &fingerprints, clock.now())?;
+        let saved_uses = stored
+            .iter()
+            .filter_map(|s| Some((s.record.id.clone(), s.last_used?)))
+            .collect::<HashMap<_, _>>();
+        let made = stored
+            .into_iter()
+            .map(|s| (s.record.id.clone(), Arc::new(Key::made(s.record, s.proof, s.last_used))))
+            .collect();
+        Ok(Self {
+            control,
+            clock,
+            entropy,
+            tagger: Tagger::new(&tag_key.0),
+            fingerprints,
+            environment,
+            made: RwLock::new(made),
+            revoking: Mutex::default(),
+            saved_uses: Mutex::new(saved_uses),
+            when_gone: OnceLock::new(),
+        })
+    }
+
+    /// Makes a key; its text is shown to its owner once and kept nowhere. Hashes and writes to
+    /// the disk, tens of milliseconds: call it from the blocking pool.
     ///
     /// # Errors
-    /// `Unavailable` when it cannot be written.
+    /// `BadInput` names the rule that `new` breaks; `NotFound` when the tenant is gone;
+    /// `Unavailable` when the key cannot be written.
     pub fn create(&self, new: NewKey) -> Result<(Arc<Key>, Secret)> {
-        let _ = new;
-        todo!()
+        let now = self.clock.now();
+        check(&new, now)?;
+        let presented = PresentedKey::random(self.entropy.as_ref());
+        let proof = Proof::make(&presented.secret, &self.tagger, self.entropy.as_ref())?;
+        let record = KeyRecord {
+            id: presented.id.clone(),
+            role: new.role,
+            tenant: new.tenant,
+            name: new.name,
+            packs: new.packs,
+            act_as: new.act_as,
+            created_at: now,
+            expires_at: new.expires_at,
+            revoked_at: None,
+        };
+        self.control.insert_key(&record, &proof)?;
+        let key = Arc::new(Key::made(record, proof, None));
+        let mut made = self.made.write().unwrap_or_else(PoisonError::into_inner);
+        made.insert(presented.id.clone(), Arc::clone(&key));
+        drop(made);
+        Ok((key, presented.reveal()))
     }
 
     /// The key with this id, revoked and expired ones included.
     #[must_use]
     pub fn get(&self, id: &KeyId) -> Option<Arc<Key>> {
-        let _ = id;
-        todo!()
+        let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
+        made.get(id).or_else(|| self.environment.values().find(|k| k.record.id == *id)).cloned()
     }
 
     /// Every key, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<Key>> {
-        todo!()
+        let mut keys: Vec<_> = self.environment.values().cloned().collect();
+        keys.extend(self.made().values().cloned());
+        keys.sort_by(|a, b| {
+            (a.record.created_at, &a.record.id).cmp(&(b.record.created_at, &b.record.id))
+        });
+        keys
     }
 
     /// Revokes a key: when this returns, no request with it succeeds. Returns false when there
-    /// is no such key.
+    /// is no such key. Writes to the disk: call it from the blocking pool.
     ///
     /// # Errors
-    /// `Unavailable` when it cannot be written; the key then still works.
+    /// `Conflict` for a key from the environment; `Unavailable` when it cannot be written; the
+    /// key then still works.
     pub fn revoke(&self, id: &KeyId) -> Result<bool> {
-        let _ = id;
-        todo!()
+        let _revoking = self.revoking.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(key) = self.get(id) else { return Ok(false) };
+        if key.proof().is_none() {
+            return Err(Error::new(
+                Kind::Conflict,
+                "this key comes from the environment; remove it there and restart",
+            ));
+        }
+        if key.record.revoked_at.is_some() {
+            return Ok(true);
+        }
+        let now = self.clock.now();
+        // The order is the promise: on disk first, so that a restart cannot bring it back; then
+        // the token, which every check reads; then what only saves work or memory.
+        self.control.revoke_key(id, now)?;
+        key.gone.cancel();
+        let revoked = Arc::new(key.revoked(now));
+        self.made.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), revoked);
+        self.tell_gone(id);
+        Ok(true)
+    }
+
+    /// Has `hook` called with the id of every key that stops working, before
+    /// [`revoke`](Self::revoke) returns. There is one hook, for `auth`; a second is ignored.
+    pub(crate) fn when_gone(&self, hook: impl Fn(&KeyId) + Send + Sync + 'static) {
+        let _ = self.when_gone.set(Box::new(hook));
+    }
+
+    /// Ends the keys whose date has passed, and once a minute writes down which keys were used.
+    /// Called by the app once a second, from the blocking pool.
+    ///
+    /// # Errors
+    /// `Unavailable` when the uses cannot be written; they are kept for the next time.
+    pub fn sweep(&self) -> Result<()> {
+        let clock = self.clock.as_ref();
+        let ended: Vec<_> = self
+            .made()
+            .values()
+            .filter(|key| !key.gone.is_cancelled() && !key.works(clock))
+            .map(|key| key.record.id.clone())
+            .collect();
+        ended.iter().for_each(|id| self.tell_gone(id));
+        self.save_uses()
+    }
+
+    fn save_uses(&self) -> Result<()> {
+        let mut saved = self.saved_uses.lock().unwrap_or_else(PoisonError::into_inner);
+        let news: Vec<_> = self
+            .made()
+            .values()
+            .filter_map(|key| Some((&key.record.id, key.last_used()?)))
+            .filter(|(id, at)| saved.get(*id).is_none_or(|old| old < at))
+            .map(|(id, at)| (id.clone(), at))
+            .collect();
+        if news.is_empty() {
+            return Ok(());
+        }
+        self.control.save_uses(&news)?;
+        saved.extend(news);
+        Ok(())
+    }
+
+    /// What stands for a presented credential in memory.
+    pub(crate) fn fingerprint(&self, credential: &str) -> Fingerprint {
+        self.fingerprints.of(credential)
+    }
+
+    /// The environment key with this fingerprint.
+    pub(crate) fn environment(&self, fingerprint: &Fingerprint) -> Option<&Arc<Key>> {
+        self.environment.get(fingerprint)
+    }
+
+    /// Makes the tags that [`Proof::may_match`] compares.
+    pub(crate) fn tagger(&self) -> &Tagger {
+        &self.tagger
+    }
+
+    fn made(&self) -> std::sync::RwLockReadGuard<'_, HashMap<KeyId, Arc<Key>>> {
+        self.made.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell_gone(&self, id: &KeyId) {
+        if let Some(hook) = self.when_gone.get() {
+            hook(id);
+        }
     }
 }
+
+/// SECURITY: names no key. Test: `i5_no_debug_output_shows_a_secret`.
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.made().len() + self.environment.len();
+        f.debug_struct("Keyring").field("keys", &keys).finish_non_exhaustive()
+    }
+}
+
+fn check(new: &NewKey, now: Timestamp) -> Result<()> {
+    let name = new.name.trim();
+    let rule = match (new.role, &new.tenant) {
+        (Role::Agent, None) => "an agent key needs a tenant",
+        (Role::Operator, Some(_)) => "an operator key belongs to no tenant",
+        (Role::Operator, None) if !new.act_as.is_empty() => {
+            "an operator key acts for no tenant; only an agent key can have `act_as`"
+        }
+        _ if new.name.chars().count() > MAX_NAME_CHARS => "a key's name has at most 64 characters",
+        _ if name.len() != new.name.len() || new.name.chars().any(is_hidden) => {
+            "a key's name has no control or invisible characters and no spaces around it"
+        }
+        _ if new.expires_at.is_some_and(|end| end <= now) => {
+            "a key's date of expiry must lie ahead"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::bad_input(rule))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,49 +1,130 @@
 //! The session ledger: every caller, in either era of the protocol, with counts that add up.
 //!
 //! A protocol session (2025 revisions) has one entry; a caller of the stateless revision has
-//! one entry per key, client, revision and address, which ends when it is idle.
+//! one entry per key, client, revision and address, which ends when it is idle. Every entry's
+//! token is a child of its key's, so a key that is gone takes its sessions along (I9).
+//!
+//! A request costs one shared lock and one look-up; the counting is atomics. Nothing on the
+//! path of a request touches the database: [`Ledger::sweep`] writes the totals in batches.
 
-use std::{net::IpAddr, sync::Arc};
+mod book;
+mod caller;
+mod reservation;
+mod session;
+mod totals;
 
-use tokio_util::sync::CancellationToken;
+pub use caller::Caller;
+pub use reservation::Reservation;
+pub use session::{Session, StreamGuard};
+pub use totals::Totals;
 
-use super::keyring::Key;
-use crate::domain::{
-    Result,
-    client::ClientInfo,
-    key::KeyId,
-    session::{SessionId, SessionRecord},
+use std::{
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
 };
+
+use self::{
+    book::{Book, Full, Place, Refused},
+    totals::Counts,
+};
+use super::{control::ControlStore, fingerprint::Fingerprints};
+use crate::{
+    config::limits::Limits,
+    domain::{
+        Error, Kind, Result,
+        clock::Clock,
+        key::KeyId,
+        random::Entropy,
+        session::{SessionId, SessionRecord},
+        tenant::Tenant,
+    },
+};
+
+/// A protocol session id is a UUID; what is longer than this is nobody's and is not hashed.
+const MAX_PROTOCOL_ID_BYTES: usize = 128;
+/// Between two writes of the totals.
+const SAVE_EVERY: Duration = Duration::from_secs(10);
+/// When a place is full, somebody's session ends at the earliest by idleness; this is when
+/// asking again begins to make sense.
+const FULL_RETRY: Duration = Duration::from_secs(30);
 
 /// Every session that is alive.
 #[derive(Debug)]
-pub struct Ledger {}
-
-/// Who is calling, as one request shows it; `auth::Principal::caller` makes one.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// The key, which names the tenant and tells when it is gone.
-    pub key: Arc<Key>,
-    /// What the client says it is.
-    pub client: ClientInfo,
-    /// The protocol revision in use.
-    pub protocol: String,
-    /// The client's address.
-    pub address: IpAddr,
+pub struct Ledger {
+    desk: Arc<Desk>,
 }
 
-/// One live session.
+/// What sessions and reservations need of the ledger they belong to.
 #[derive(Debug)]
-pub struct Session {}
+struct Desk {
+    control: Arc<dyn ControlStore>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    fingerprints: Fingerprints,
+    per_tenant: usize,
+    overall: usize,
+    idle: Duration,
+    ended_for: Duration,
+    book: RwLock<Book>,
+    counts: Arc<Counts>,
+    /// When the totals were written last, and what they were.
+    saved: Mutex<(Duration, Totals)>,
+}
 
 impl Ledger {
+    pub(in crate::registry) fn new(
+        control: Arc<dyn ControlStore>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        limits: &Limits,
+        totals: Totals,
+    ) -> Self {
+        let desk = Desk {
+            fingerprints: Fingerprints::random(entropy.as_ref()),
+            per_tenant: limits.sessions_per_tenant,
+            overall: limits.sessions,
+            idle: limits.session_idle,
+            ended_for: limits.ended_for,
+            book: RwLock::default(),
+            counts: Arc::new(Counts::new(&totals)),
+            saved: Mutex::new((clock.monotonic(), totals)),
+            control,
+            clock,
+            entropy,
+        };
+        Self { desk: Arc::new(desk) }
+    }
+
     /// Finds or opens the entry of a caller of the stateless revision.
     ///
     /// # Errors
-    /// `Forbidden` while an operator's end of this caller's session is in force.
+    /// `Forbidden` while an operator's end of this caller's session is in force, or when the
+    /// key has no tenant; `Unauthenticated` when the key is gone meanwhile.
     pub fn enter(&self, caller: Caller) -> Result<Arc<Session>> {
-        let _ = caller;
-        todo!()
+        let desk = &self.desk;
+        {
+            let book = desk.read();
+            desk.admit(&book, &caller)?;
+            if let Some(session) = book.caller(&caller) {
+                session.touch();
+                return Ok(Arc::clone(session));
+            }
+        }
+        let tenant = caller.tenant()?.clone();
+        let (session, dropped) = {
+            let mut book = desk.write();
+            // Asked again: an operator, or a second request of this caller, may have come between.
+            desk.admit(&book, &caller)?;
+            if let Some(session) = book.caller(&caller) {
+                return Ok(Arc::clone(session));
+            }
+            let dropped = book.make_room(&tenant.id);
+            let session = Session::open(desk, caller, tenant, Place::Caller);
+            book.add(Arc::clone(&session));
+            (session, dropped)
+        };
+        dropped.iter().for_each(|old| old.ended().cancel());
+        Ok(session)
     }
 
     /// Takes a place for a protocol session that is about to be opened, so that the caps hold
@@ -51,90 +132,172 @@ impl Ledger {
     ///
     /// # Errors
     /// `LimitReached` when the tenant or the deployment is full; `Forbidden` while an
-    /// operator's end of this caller's session is in force.
+    /// operator's end of this caller's session is in force, or when the key has no tenant;
+    /// `Unauthenticated` when the key is gone meanwhile.
     pub fn reserve(&self, caller: Caller) -> Result<Reservation> {
-        let _ = caller;
-        todo!()
+        let tenant = caller.tenant()?.clone();
+        let mut place = self.desk.take_place(&caller, &tenant)?;
+        if place.is_err() {
+            // Sessions that are over may still hold places until the next sweep.
+            self.forget_ended();
+            place = self.desk.take_place(&caller, &tenant)?;
+        }
+        place.map_err(|full| {
+            Error::new(Kind::LimitReached { retry_after: FULL_RETRY }, full.sentence())
+        })?;
+        Ok(Reservation::new(Arc::clone(&self.desk), caller, tenant))
     }
 
-    /// The live entry of protocol session `id`, when it belongs to `key`. INVARIANT I8: a
-    /// session of another key is the same `None` as an unknown one.
+    /// The live entry of protocol session `id`, when it belongs to `key`.
+    ///
+    /// INVARIANT I8: a session of another key is the same `None` as an unknown one, after the
+    /// same work. Test: `i8_a_foreign_session_is_unknown`.
     #[must_use]
     pub fn find(&self, key: &KeyId, id: &str) -> Option<Arc<Session>> {
-        let _ = (key, id);
-        todo!()
+        if id.len() > MAX_PROTOCOL_ID_BYTES {
+            return None;
+        }
+        let fingerprint = self.desk.fingerprints.of(id);
+        let book = self.desk.read();
+        let session = book.protocol(&fingerprint)?;
+        if session.key() != key || session.ended().is_cancelled() {
+            return None;
+        }
+        session.touch();
+        Some(Arc::clone(session))
     }
 
     /// Every live session, newest request first.
     #[must_use]
     pub fn list(&self) -> Vec<SessionRecord> {
-        todo!()
+        let sessions: Vec<_> = self.desk.read().sessions().cloned().collect();
+        let mut records: Vec<_> = sessions
+            .iter()
+            .filter(|session| !session.ended().is_cancelled())
+            .map(|session| session.snapshot())
+            .collect();
+        records.sort_by(|a, b| (b.last_seen, &b.id).cmp(&(a.last_seen, &a.id)));
+        records
+    }
+
+    /// What all sessions since `counted_since` add up to, restarts included.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.desk.counts.read()
     }
 
     /// Ends a session: its token is cancelled, its caller refused for `limits.ended_for`.
     /// Returns the record, or `None` when there is no such session.
+    #[must_use]
     pub fn end(&self, id: &SessionId) -> Option<SessionRecord> {
-        let _ = id;
-        todo!()
+        let desk = &self.desk;
+        let session = {
+            let mut book = desk.write();
+            let live = |s: &&Arc<Session>| s.id() == id && !s.ended().is_cancelled();
+            let session = book.sessions().find(live).cloned()?;
+            book.remove(&session);
+            let until = desk.clock.monotonic().saturating_add(desk.ended_for);
+            book.refuse(Refused::of(session.caller()), until);
+            session
+        };
+        let record = session.snapshot();
+        session.ended().cancel();
+        Some(record)
     }
 
-    /// Forgets what has been idle too long, and ends it. Called by the app once a second.
-    pub fn sweep(&self) {
-        todo!()
-    }
-}
-
-/// A place for one protocol session.
-#[derive(Debug)]
-pub struct Reservation {}
-
-impl Reservation {
-    /// The session was opened under this protocol id.
-    #[must_use]
-    pub fn bind(self, protocol_id: &str) -> Arc<Session> {
-        let _ = protocol_id;
-        todo!()
-    }
-}
-
-impl Session {
-    /// The ledger's id.
-    #[must_use]
-    pub fn id(&self) -> &SessionId {
-        todo!()
+    /// Forgets what has been idle too long or is over, and ends it; writes the totals every ten
+    /// seconds. Called by the app once a second, from the blocking pool.
+    ///
+    /// # Errors
+    /// `Unavailable` when the totals cannot be written; they are kept for the next time.
+    pub fn sweep(&self) -> Result<()> {
+        self.forget_ended();
+        let now = self.desk.clock.monotonic();
+        self.desk.write().forget_refusals(now);
+        let last = self.desk.saved.lock().unwrap_or_else(PoisonError::into_inner).0;
+        if now.saturating_sub(last) < SAVE_EVERY { Ok(()) } else { self.save() }
     }
 
-    /// Cancelled when the session is ended by an operator, by idleness, by DELETE, or because
-    /// its key is gone.
-    #[must_use]
-    pub fn ended(&self) -> &CancellationToken {
-        todo!()
+    /// Writes the totals now: what the app does last before it ends.
+    ///
+    /// # Errors
+    /// `Unavailable` when they cannot be written.
+    pub fn save(&self) -> Result<()> {
+        let mut saved = self.desk.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let totals = self.totals();
+        if totals != saved.1 {
+            self.desk.control.save_totals(&totals)?;
+        }
+        *saved = (self.desk.clock.monotonic(), totals);
+        Ok(())
     }
 
-    /// Counts one request.
-    pub fn record(&self, bytes_in: u64, failed: bool) {
-        let _ = (bytes_in, failed);
-        todo!()
-    }
-
-    /// Counts answer bytes.
-    pub fn sent(&self, bytes: u64) {
-        let _ = bytes;
-        todo!()
-    }
-
-    /// Counts an open stream until the guard is dropped.
-    #[must_use]
-    pub fn stream(self: &Arc<Self>) -> StreamGuard {
-        todo!()
-    }
-
-    /// The client ended its protocol session.
-    pub fn close(&self) {
-        todo!()
+    fn forget_ended(&self) {
+        let now = self.desk.clock.monotonic();
+        let over = self.desk.write().take_over(|session| {
+            session.ended().is_cancelled() || session.idle(now) >= self.desk.idle
+        });
+        over.iter().for_each(|session| session.ended().cancel());
     }
 }
 
-/// An open stream of a session.
-#[derive(Debug)]
-pub struct StreamGuard {}
+impl Desk {
+    fn read(&self) -> RwLockReadGuard<'_, Book> {
+        self.book.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Book> {
+        self.book.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this caller may have a session at all.
+    fn admit(&self, book: &Book, caller: &Caller) -> Result<()> {
+        if caller.key.gone.is_cancelled() {
+            return Err(Error::new(Kind::Unauthenticated, "unauthorized"));
+        }
+        match book.refused_for(caller, self.clock.as_ref()) {
+            None => Ok(()),
+            Some(left) => Err(Error::forbidden(format!(
+                "this session was ended by an operator; it may come back in {} s",
+                left.as_secs().saturating_add(1)
+            ))),
+        }
+    }
+
+    fn take_place(&self, caller: &Caller, tenant: &Tenant) -> Result<Result<(), Full>> {
+        let mut book = self.write();
+        self.admit(&book, caller)?;
+        Ok(book.take_place(&tenant.id, self.per_tenant, self.overall))
+    }
+
+    /// Closes one session: it is forgotten and its token cancelled.
+    fn close(&self, session: &Arc<Session>) {
+        self.write().remove(session);
+        session.ended().cancel();
+    }
+
+    fn open_protocol(
+        self: &Arc<Self>,
+        caller: Caller,
+        tenant: Tenant,
+        protocol_id: &str,
+    ) -> Arc<Session> {
+        let place = Place::Protocol(self.fingerprints.of(protocol_id));
+        let session = Session::open(self, caller, tenant, place);
+        let (admitted, displaced) = {
+            let mut book = self.write();
+            (self.admit(&book, session.caller()), book.add(Arc::clone(&session)))
+        };
+        if let Some(old) = displaced {
+            old.ended().cancel();
+        }
+        if admitted.is_err() {
+            // An operator ended this caller's other session between reservation and opening.
+            self.close(&session);
+        }
+        session
+    }
+}
+
+#[cfg(test)]
+mod tests;

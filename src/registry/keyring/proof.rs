@@ -1,0 +1,178 @@
+//! What is kept of a made key's secret: an argon2id hash, and a 16-bit keyed tag before it.
+//!
+//! The hash never leaves this file but for the database: everybody else asks
+//! [`Proof::may_match`] (a microsecond) and then [`Proof::matches`] (tens of milliseconds,
+//! 19 MiB), which `auth::verifier` runs on its bounded pool and nobody runs elsewhere.
+//!
+//! The tag turns away all but one in 65,536 wrong secrets before argon2. It tells a thief of
+//! the database 16 of 256 random bits, which is nothing (I7).
+
+use std::fmt;
+
+use argon2::{Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::domain::{Error, Result, random::Entropy, secret::Secret};
+
+/// Memory of one argon2 run, in KiB.
+const MEMORY_KIB: u32 = 19_456;
+/// Passes over it.
+const PASSES: u32 = 2;
+/// Lanes.
+const LANES: u32 = 1;
+
+/// Makes tags. Its key lives in `control.db`, because tags outlive the process.
+#[derive(Clone)]
+pub struct Tagger(Hmac<Sha256>);
+
+impl Tagger {
+    /// A maker with this key.
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Self {
+        let mut block = [0_u8; 64];
+        let (front, _) = block.split_at_mut(key.len());
+        front.copy_from_slice(key);
+        Self(Hmac::new(&block.into()))
+    }
+
+    fn tag(&self, secret: &Secret) -> [u8; 2] {
+        let mut mac = self.0.clone();
+        mac.update(secret.expose().as_bytes());
+        let full: [u8; 32] = mac.finalize().into_bytes().into();
+        let [first, second, ..] = full;
+        [first, second]
+    }
+}
+
+impl fmt::Debug for Tagger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tagger(…)")
+    }
+}
+
+/// How a made key's secret is recognised.
+pub struct Proof {
+    tag: [u8; 2],
+    /// In PHC form: `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`.
+    hash: Box<str>,
+}
+
+impl Proof {
+    /// Hashes a new secret. Takes as long as [`Proof::matches`].
+    pub(in crate::registry) fn make(
+        secret: &Secret,
+        tagger: &Tagger,
+        entropy: &dyn Entropy,
+    ) -> Result<Self> {
+        let mut salt = [0_u8; 16];
+        entropy.fill(&mut salt);
+        let hash = argon2id()?
+            .hash_password_with_salt(secret.expose().as_bytes(), &salt)
+            .map_err(Error::internal)?;
+        Ok(Self { tag: tagger.tag(secret), hash: hash.to_string().into() })
+    }
+
+    /// Takes back what was stored. A hash with other costs than ours was not written by us and
+    /// could cost any amount of memory to check.
+    pub(in crate::registry) fn stored(tag: u16, hash: &str) -> Result<Self> {
+        let parsed = PasswordHash::new(hash).map_err(Error::unavailable)?;
+        let params = Params::try_from(&parsed).map_err(Error::unavailable)?;
+        let ours = parsed.algorithm == argon2::ARGON2ID_IDENT
+            && parsed.hash.is_some()
+            && params.m_cost() == MEMORY_KIB
+            && params.t_cost() == PASSES
+            && params.p_cost() == LANES;
+        if ours {
+            Ok(Self { tag: tag.to_be_bytes(), hash: hash.into() })
+        } else {
+            Err(Error::unavailable("a key's hash has unknown parameters"))
+        }
+    }
+
+    /// Tag and hash, for the database.
+    pub(in crate::registry) fn to_store(&self) -> (u16, &str) {
+        (u16::from_be_bytes(self.tag), &self.hash)
+    }
+
+    /// Whether argon2 is worth its price. `None`, for an unknown key, costs the same and says
+    /// no, so that time does not tell whether a key id exists (I4).
+    #[must_use]
+    pub fn may_match(this: Option<&Self>, secret: &Secret, tagger: &Tagger) -> bool {
+        let stored = this.map_or([0, 0], |proof| proof.tag);
+        let same: bool = stored.ct_eq(&tagger.tag(secret)).into();
+        same && this.is_some()
+    }
+
+    /// Whether this is the secret. SECURITY: argon2; to be run on the verifier's pool only.
+    #[must_use]
+    pub fn matches(&self, secret: &Secret) -> bool {
+        argon2id().is_ok_and(|argon2| {
+            let hash = &*self.hash;
+            PasswordVerifier::<str>::verify_password(&argon2, secret.expose().as_bytes(), hash)
+                .is_ok()
+        })
+    }
+}
+
+fn argon2id() -> Result<Argon2<'static>> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Error::internal)?;
+    Ok(Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params))
+}
+
+/// SECURITY: neither tag nor hash. Test: `i5_no_debug_output_shows_a_secret`.
+impl fmt::Debug for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proof(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{key::PresentedKey, random::OsEntropy};
+
+    fn made() -> (Tagger, Secret, Proof) {
+        let tagger = Tagger::new(&[7; 32]);
+        let secret = PresentedKey::random(&OsEntropy).secret;
+        let proof = Proof::make(&secret, &tagger, &OsEntropy).unwrap();
+        (tagger, secret, proof)
+    }
+
+    #[test]
+    fn the_secret_matches_and_another_does_not() {
+        let (tagger, secret, proof) = made();
+        assert!(Proof::may_match(Some(&proof), &secret, &tagger) && proof.matches(&secret));
+        assert!(!proof.matches(&PresentedKey::random(&OsEntropy).secret));
+    }
+
+    #[test]
+    fn what_was_stored_is_read_back_and_foreign_costs_are_refused() {
+        let (tagger, secret, proof) = made();
+        let (tag, hash) = proof.to_store();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(!hash.contains(secret.expose()));
+        let again = Proof::stored(tag, hash).unwrap();
+        assert!(Proof::may_match(Some(&again), &secret, &tagger) && again.matches(&secret));
+
+        for bad in [hash.replace("m=19456", "m=4000000"), hash.replace("argon2id", "argon2i")] {
+            assert!(Proof::stored(tag, &bad).is_err(), "{bad}");
+        }
+        assert!(Proof::stored(tag, "").is_err());
+    }
+
+    #[test]
+    fn i7_a_wrong_secret_hardly_ever_reaches_argon2() {
+        let (tagger, _, proof) = made();
+        let reached = (0..2_000)
+            .filter(|_| {
+                let guess = PresentedKey::random(&OsEntropy).secret;
+                Proof::may_match(Some(&proof), &guess, &tagger)
+            })
+            .count();
+        assert!(reached <= 3, "{reached} of 2,000 guesses passed a 16-bit tag");
+        let guess = PresentedKey::random(&OsEntropy).secret;
+        assert!(!Proof::may_match(None, &guess, &tagger));
+    }
+}
