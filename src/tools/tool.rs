@@ -1,13 +1,18 @@
-//! What a tool is.
+//! What a tool is: its description, what it works with, what it says.
+//!
+//! To call one: `arguments::canonical(tool.spec(), given)`, then [`Tool::call`] with the result.
+//! Everything a caller can do wrong comes back as an error whose public sentence may be shown.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
     domain::{
-        Result, action::Action, clock::Clock, memory::Author, pack::Pack, tenant::TenantLabel,
+        Error, Result, action::Action, clock::Clock, memory::Author, pack::Pack,
+        tenant::TenantLabel,
     },
     store::TenantStore,
 };
@@ -27,7 +32,7 @@ pub struct ToolSpec {
     pub action: Action,
     /// Hints for clients.
     pub annotations: Annotations,
-    /// JSON Schema (2020-12) of the arguments, canonical names only, no `additionalProperties`.
+    /// JSON Schema (2020-12) of the arguments, canonical names only, closed.
     pub input: Arc<Map<String, Value>>,
     /// JSON Schema of the structured answer.
     pub output: Arc<Map<String, Value>>,
@@ -48,6 +53,18 @@ pub struct Annotations {
     pub idempotent: bool,
     /// It reaches beyond this server.
     pub open_world: bool,
+}
+
+impl Annotations {
+    /// It looks and leaves everything as it is.
+    pub const READS: Self =
+        Self { read_only: true, destructive: false, idempotent: true, open_world: false };
+    /// It adds something new each time.
+    pub const ADDS: Self =
+        Self { read_only: false, destructive: false, idempotent: false, open_world: false };
+    /// It puts something in the place of what was there, or takes it away.
+    pub const REPLACES: Self =
+        Self { read_only: false, destructive: true, idempotent: true, open_world: false };
 }
 
 /// What a tool works with.
@@ -77,6 +94,17 @@ pub struct Answer {
     pub text: String,
     /// The same for programs; fits the output schema.
     pub structured: Value,
+}
+
+impl Answer {
+    /// An answer whose structure is `structured`.
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be written as JSON, which no answer type of ours allows.
+    pub fn new(text: String, structured: &impl Serialize) -> Result<Self> {
+        let structured = serde_json::to_value(structured).map_err(Error::internal)?;
+        Ok(Self { text, structured })
+    }
 }
 
 /// A tool.

@@ -1,0 +1,70 @@
+//! The one list of tools.
+//!
+//! To add a tool: its file, and a line here. Whether a caller may use what it finds here is
+//! decided by `mcp::dispatch`; what it sees of the list is [`Catalogue::visible`].
+
+use std::sync::Arc;
+
+use super::{
+    Tool, add_memory::AddMemory, delete_memory::DeleteMemory, echo::Echo,
+    get_memory_content::GetMemoryContent, get_time::GetTime, get_user_profile::GetUserProfile,
+    get_user_stats::GetUserStats, health_check::HealthCheck, list_users::ListUsers,
+    retrieve_memories::RetrieveMemories, retrieve_memory::RetrieveMemory,
+    store_memory::StoreMemory, update_memory::UpdateMemory,
+};
+use crate::domain::pack::Packs;
+
+/// Every tool there is, made once.
+#[derive(Debug)]
+pub struct Catalogue {
+    tools: Vec<Arc<dyn Tool>>,
+}
+
+impl Catalogue {
+    /// Makes the tools and their schemas.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            tools: vec![
+                Arc::new(StoreMemory::new()),
+                Arc::new(RetrieveMemories::new()),
+                Arc::new(GetMemoryContent::new()),
+                Arc::new(UpdateMemory::new()),
+                Arc::new(DeleteMemory::new()),
+                Arc::new(GetUserStats::new()),
+                Arc::new(ListUsers::new()),
+                Arc::new(AddMemory::new()),
+                Arc::new(RetrieveMemory::new()),
+                Arc::new(GetUserProfile::new()),
+                Arc::new(HealthCheck::new()),
+                Arc::new(Echo::new()),
+                Arc::new(GetTime::new()),
+            ],
+        }
+    }
+
+    /// The tool of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {
+        self.tools.iter().find(|tool| tool.spec().name == name)
+    }
+
+    /// Every tool, in listing order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Tool>> {
+        self.tools.iter()
+    }
+
+    /// The tools that a key with these packs sees, in listing order: pack by pack.
+    pub fn visible(&self, packs: Packs, may_act_as: bool) -> impl Iterator<Item = &Arc<dyn Tool>> {
+        self.tools.iter().filter(move |tool| {
+            let spec = tool.spec();
+            packs.contains(spec.pack) && (may_act_as || !spec.needs_act_as)
+        })
+    }
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
