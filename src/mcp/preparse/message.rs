@@ -2,10 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{
-    Flaw, MAX_ID_BYTES, MAX_METHOD_BYTES,
-    scan::Scanner,
-};
+use super::{Flaw, MAX_ID_BYTES, MAX_METHOD_BYTES, scan::Scanner};
 
 const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const META_CLIENT: &str = "io.modelcontextprotocol/clientInfo";

@@ -50,11 +50,38 @@ fn the_three_kinds() {
 #[test]
 fn what_is_not_json_is_minus_32700() {
     for body in [
-        "", " ", "{", "}", "nul", "\u{feff}{}", "{}{}", "{} x", "{\"a\":NaN}", "{\"a\":01}",
-        "{\"a\":1.}", "{\"a\":.5}", "{\"a\":+1}", "{\"a\":1e}", "{\"a\":1e999}", "{\"a\":Infinity}",
-        "{'a':1}", "{a:1}", "{\"a\":1,}", "{\"a\":[1,]}", "{\"a\" 1}", "{\"a\":\"\n\"}",
-        "{\"a\":\"\\x\"}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\\udc00\"}", "{\"a\":\"\\ud800\\u0041\"}",
-        "{\"a\":\"\\ud800\\n\"}", "{\"a\":\"\\u00g0\"}", "{\"a\":\"", "/**/{}", "[1", "[[",
+        "",
+        " ",
+        "{",
+        "}",
+        "nul",
+        "\u{feff}{}",
+        "{}{}",
+        "{} x",
+        "{\"a\":NaN}",
+        "{\"a\":01}",
+        "{\"a\":1.}",
+        "{\"a\":.5}",
+        "{\"a\":+1}",
+        "{\"a\":1e}",
+        "{\"a\":1e999}",
+        "{\"a\":Infinity}",
+        "{'a':1}",
+        "{a:1}",
+        "{\"a\":1,}",
+        "{\"a\":[1,]}",
+        "{\"a\" 1}",
+        "{\"a\":\"\n\"}",
+        "{\"a\":\"\\x\"}",
+        "{\"a\":\"\\ud800\"}",
+        "{\"a\":\"\\udc00\"}",
+        "{\"a\":\"\\ud800\\u0041\"}",
+        "{\"a\":\"\\ud800\\n\"}",
+        "{\"a\":\"\\u00g0\"}",
+        "{\"a\":\"",
+        "/**/{}",
+        "[1",
+        "[[",
     ] {
         assert_eq!(flaw(body), Flaw::NotJson, "{body:?}");
         assert_eq!(flaw(body).code(), -32700);
@@ -152,7 +179,9 @@ fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         text.clone().prop_map(|t| format!("\"{t}\"")),
         any::<i64>().prop_map(|n| n.to_string()),
-        any::<f64>().prop_filter("JSON has no infinity", |n| n.is_finite()).prop_map(|n| format!("{n:e}")),
+        any::<f64>()
+            .prop_filter("JSON has no infinity", |n| n.is_finite())
+            .prop_map(|n| format!("{n:e}")),
         Just("null".to_owned()),
         Just("true".to_owned()),
         Just("-0".to_owned()),

@@ -1,0 +1,188 @@
+//! `/mcp` itself: from a request with its proofs to a response.
+//!
+//! What is checked here is what the protocol library does not check or answers in a way that
+//! clients cannot use: the shape of the message, the era it belongs to, who owns the session it
+//! names, how many streams a tenant may hold. Then the tenant's own service answers, and what
+//! it streams is counted and cut with its session.
+//!
+//! Every POST, GET and DELETE comes through [`Gateway::answer`]; there is no second door.
+
+mod post;
+mod session;
+
+use std::{error::Error as StdError, sync::Arc};
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures::{FutureExt as _, future::BoxFuture};
+use http::{Method, Request, Response, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt as _, Full, LengthLimitError};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    endpoint::{Endpoint, Known},
+    live_body::{LiveBody, Tally},
+    refusal::{INVALID_REQUEST, PARSE_ERROR, Refusal},
+    services::{Handlers, Service, Services},
+    visit::Visit,
+};
+use crate::{
+    config::Settings,
+    domain::{clock::Clock, tenant::Tenant},
+    limits::places::{Place, Places},
+    registry::ledger::Ledger,
+};
+
+type Answer = Result<Response<Body>, Refusal>;
+
+/// What the gateway works with.
+#[derive(Debug, Clone)]
+pub struct Means {
+    /// Who is there.
+    pub ledger: Arc<Ledger>,
+    /// How many streams a tenant may hold.
+    pub places: Arc<Places>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where its tasks belong (I12).
+    pub tasks: TaskTracker,
+    /// Cancelled when the server stops: ends every session and stream.
+    pub stop: CancellationToken,
+}
+
+/// The endpoint, with the handlers that do the work.
+#[derive(Debug)]
+pub struct Gateway<H: Handlers> {
+    services: Services<H>,
+    means: Means,
+    json_response: bool,
+}
+
+impl<H: Handlers> Gateway<H> {
+    /// An endpoint in front of `handlers`.
+    #[must_use]
+    pub fn new(handlers: H, settings: &Settings, means: Means) -> Self {
+        let services =
+            Services::new(handlers, settings, Arc::clone(&means.clock), means.stop.child_token());
+        Self { services, means, json_response: settings.mcp.json_response }
+    }
+
+    /// How many tenants have a service open.
+    #[must_use]
+    pub fn open_services(&self) -> usize {
+        self.services.len()
+    }
+
+    async fn route(&self, request: Request<Body>, known: Known) -> Response<Body> {
+        // INVARIANT I1: the tenant is the credential's. Nothing of the request is asked.
+        let Some(tenant) = known.principal.tenant().cloned() else {
+            return Refusal::new(StatusCode::FORBIDDEN, 403, "this key opens no memory").answer("");
+        };
+        let (parts, body) = request.into_parts();
+        match parts.method {
+            Method::POST => self.post(parts, body, &tenant, known).await,
+            Method::GET => self.get(parts, &tenant, known).await.unwrap_or_else(|r| r.answer("")),
+            Method::DELETE => {
+                self.delete(&parts, &tenant, &known).await.unwrap_or_else(|r| r.answer(""))
+            }
+            _ => Refusal::method("GET, POST, DELETE").answer(""),
+        }
+    }
+
+    /// Hands a request to the tenant's service.
+    async fn serve(
+        service: &Service<H>,
+        mut parts: Parts,
+        body: Bytes,
+        visit: Arc<Visit>,
+    ) -> Answer {
+        parts.extensions.insert(visit);
+        let response = service.http.handle(Request::from_parts(parts, Full::new(body))).await;
+        ours(response.map(Body::new))
+    }
+
+    fn place(&self, tenant: &Tenant) -> Result<Place, Refusal> {
+        Ok(self.means.places.stream(&tenant.id)?)
+    }
+
+    /// Lets a response out: a stream gets its place and its end, any other is counted.
+    fn release(
+        &self,
+        response: Response<Body>,
+        mut tally: Tally,
+        place: Option<Place>,
+        service: Arc<Service<H>>,
+        tenant: &Tenant,
+    ) -> Answer {
+        if response.status().is_success() {
+            tally.answered();
+        }
+        if !is_stream(&response) {
+            let bytes = http_body::Body::size_hint(response.body()).exact().unwrap_or(0);
+            tally.session().sent(bytes);
+            return Ok(response);
+        }
+        let place = place.map_or_else(|| self.place(tenant), Ok)?;
+        let session = Arc::clone(tally.session());
+        Ok(response
+            .map(|inner| Body::new(LiveBody::new(inner, &session, place, Some(tally), service))))
+    }
+}
+
+impl<H: Handlers> Endpoint for Gateway<H> {
+    fn answer(&self, request: Request<Body>, caller: Known) -> BoxFuture<'_, Response<Body>> {
+        self.route(request, caller).boxed()
+    }
+}
+
+fn is_stream(response: &Response<Body>) -> bool {
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// The protocol library's own refusals are plain text, some with a parser's or an internal
+/// error's words. They leave as JSON-RPC errors with a fixed sentence.
+fn ours(response: Response<Body>) -> Answer {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if status.is_success() || kind.is_some_and(|kind| kind == "application/json") {
+        return Ok(response);
+    }
+    Err(match status {
+        StatusCode::NOT_FOUND => Refusal::no_session(),
+        StatusCode::METHOD_NOT_ALLOWED => Refusal::method("POST"),
+        // Our checks leave it one reason for this: a message that fits no type.
+        StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::BAD_REQUEST => {
+            Refusal::bad(INVALID_REQUEST, "the message does not fit the protocol")
+        }
+        status if status.is_client_error() => {
+            Refusal::new(status, i32::from(status.as_u16()), "refused")
+        }
+        _ => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, -32603, "internal error"),
+    })
+}
+
+/// Takes the whole body. Its size and its time are held by the layers in front, whose errors
+/// arrive here as the body's.
+async fn whole(body: Body) -> Result<Bytes, Refusal> {
+    match body.collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) => {
+            let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
+            while let Some(inner) = cause {
+                if inner.is::<LengthLimitError>() {
+                    let status = StatusCode::PAYLOAD_TOO_LARGE;
+                    return Err(Refusal::new(status, 413, "the message is too large"));
+                }
+                if inner.is::<tower_http::timeout::TimeoutError>() {
+                    let status = StatusCode::REQUEST_TIMEOUT;
+                    return Err(Refusal::new(status, 408, "the message took too long to arrive"));
+                }
+                cause = inner.source();
+            }
+            Err(Refusal::bad(PARSE_ERROR, "the message broke off"))
+        }
+    }
+}

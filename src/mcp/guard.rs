@@ -1,0 +1,154 @@
+//! A fence around every handler: a panic and a standstill become errors.
+//!
+//! The protocol library runs a handler in a task of its own. A panic there is seen by nobody:
+//! the caller waits until it gives up (measured), and no layer of the HTTP stack can help. So
+//! each method runs inside [`protect`], and the answer to a panic is an internal error like any
+//! other. The time limit is a backstop; a tool call has its own, shorter one with better words.
+
+use std::{borrow::Cow, panic::AssertUnwindSafe, time::Duration};
+
+use futures::FutureExt as _;
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CallToolRequestParams, CallToolResponse, CancelTaskParams, CancelledNotificationParam,
+        CompleteRequestParams, CompleteResult, CustomNotification, CustomRequest, CustomResult,
+        DiscoverResult, GetPromptRequestParams, GetPromptResponse, GetSkillRequestParams,
+        GetSkillResult, GetTaskParams, GetTaskResult, InitializeRequestParams, InitializeResult,
+        ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult,
+        ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion,
+        ReadResourceDirectoryRequestParams, ReadResourceDirectoryResult, ReadResourceRequestParams,
+        ReadResourceResponse, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
+        SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
+    },
+    service::{NotificationContext, RequestContext, SubscriptionContext},
+};
+
+/// A handler behind the fence.
+#[derive(Debug)]
+pub struct Guarded<H> {
+    inner: H,
+    timeout: Duration,
+}
+
+impl<H> Guarded<H> {
+    /// `inner`, given `timeout` for each answer.
+    pub fn new(inner: H, timeout: Duration) -> Self {
+        Self { inner, timeout }
+    }
+}
+
+/// Runs a handler's work to its end, to its panic or to `timeout`, and answers in each case.
+async fn protect<T>(
+    timeout: Duration,
+    work: impl Future<Output = Result<T, ErrorData>>,
+) -> Result<T, ErrorData> {
+    match tokio::time::timeout(timeout, caught(work)).await {
+        Ok(Some(result)) => result,
+        Ok(None) => Err(ErrorData::internal_error("internal error", None)),
+        Err(_) => {
+            tracing::error!("a handler did not answer in time");
+            Err(ErrorData::internal_error("no answer in time", None))
+        }
+    }
+}
+
+/// `None` when it panicked. The handler is thrown away or holds no state that a panic could
+/// leave half changed: stores write whole or not at all.
+async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
+    let result = AssertUnwindSafe(work).catch_unwind().await;
+    if result.is_err() {
+        tracing::error!("a handler panicked");
+    }
+    result.ok()
+}
+
+macro_rules! fenced {
+    ($($(#[$note:meta])* $method:ident($($params:ty)?) -> $answer:ty;)+) => {$(
+        $(#[$note])*
+        async fn $method(
+            &self,
+            $(request: $params,)?
+            context: RequestContext<RoleServer>,
+        ) -> Result<$answer, ErrorData> {
+            protect(self.timeout, self.inner.$method($({ let request: $params = request; request },)? context)).await
+        }
+    )+};
+}
+
+macro_rules! fenced_notes {
+    ($($method:ident($($params:ty)?);)+) => {$(
+        async fn $method(&self, $(note: $params,)? context: NotificationContext<RoleServer>) {
+            caught(self.inner.$method($({ let note: $params = note; note },)? context)).await;
+        }
+    )+};
+}
+
+impl<H: ServerHandler> ServerHandler for Guarded<H> {
+    fenced! {
+        ping() -> ();
+        initialize(InitializeRequestParams) -> InitializeResult;
+        discover() -> DiscoverResult;
+        complete(CompleteRequestParams) -> CompleteResult;
+        set_level(SetLevelRequestParams) -> ();
+        get_prompt(GetPromptRequestParams) -> GetPromptResponse;
+        list_prompts(Option<PaginatedRequestParams>) -> ListPromptsResult;
+        list_resources(Option<PaginatedRequestParams>) -> ListResourcesResult;
+        list_resource_templates(Option<PaginatedRequestParams>) -> ListResourceTemplatesResult;
+        read_resource(ReadResourceRequestParams) -> ReadResourceResponse;
+        #[expect(deprecated, reason = "the sessions of 2025 still have it")]
+        subscribe(SubscribeRequestParams) -> ();
+        #[expect(deprecated, reason = "the sessions of 2025 still have it")]
+        unsubscribe(UnsubscribeRequestParams) -> ();
+        call_tool(CallToolRequestParams) -> CallToolResponse;
+        list_tools(Option<PaginatedRequestParams>) -> ListToolsResult;
+        on_custom_request(CustomRequest) -> CustomResult;
+        get_task(GetTaskParams) -> GetTaskResult;
+        update_task(UpdateTaskParams) -> ();
+        cancel_task(CancelTaskParams) -> ();
+        list_skills(Option<PaginatedRequestParams>) -> ListSkillsResult;
+        get_skill(GetSkillRequestParams) -> GetSkillResult;
+        read_resource_directory(ReadResourceDirectoryRequestParams) -> ReadResourceDirectoryResult;
+    }
+
+    fenced_notes! {
+        on_cancelled(CancelledNotificationParam);
+        on_progress(ProgressNotificationParam);
+        on_initialized();
+        on_roots_list_changed();
+        on_custom_notification(CustomNotification);
+    }
+
+    /// A subscription lives as long as its stream, so it has no time limit.
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        caught(self.inner.listen(context))
+            .await
+            .unwrap_or_else(|| Err(ErrorData::internal_error("internal error", None)))
+    }
+
+    fn negotiate_initialize(
+        &self,
+        request: &InitializeRequestParams,
+    ) -> Result<InitializeResult, ErrorData> {
+        self.inner.negotiate_initialize(request)
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        self.inner.supported_protocol_versions()
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        self.inner.accepted_subscription_filter(requested)
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.inner.get_tool(name)
+    }
+
+    fn get_info(&self) -> ServerConfig {
+        self.inner.get_info()
+    }
+}

@@ -1,0 +1,193 @@
+//! What a refusal of this room looks like: an HTTP status around a JSON-RPC error.
+//!
+//! A client of the newer revision that reads anything but a JSON-RPC error in a 400 takes the
+//! server for an old one and starts over with `initialize`, so every refusal here is one, with
+//! the request's own `id` where it could be read. Sentences are fixed or come from
+//! [`Error::public`]; nothing of the protocol library's own texts gets out.
+
+use std::{borrow::Cow, time::Duration};
+
+use axum::body::Body;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use super::preparse::Flaw;
+use crate::domain::{Error, Kind};
+
+/// JSON-RPC: the bytes are no message.
+pub const PARSE_ERROR: i32 = -32700;
+/// JSON-RPC: the message breaks a rule.
+pub const INVALID_REQUEST: i32 = -32600;
+/// JSON-RPC: the parameters break a rule.
+pub const INVALID_PARAMS: i32 = -32602;
+/// MCP: header and body disagree.
+pub const HEADER_MISMATCH: i32 = -32020;
+/// MCP: a revision that is not served.
+pub const UNSUPPORTED_VERSION: i32 = -32022;
+/// What deployed servers say of a session that is not there.
+pub const NO_SESSION: i32 = -32001;
+
+/// When a caller may come back after a fault that nobody can date.
+const LATER: Duration = Duration::from_secs(5);
+
+/// An answer that says no.
+#[derive(Debug)]
+pub struct Refusal(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    status: StatusCode,
+    code: i32,
+    message: Cow<'static, str>,
+    data: Map<String, Value>,
+    retry_after: Option<Duration>,
+    allow: Option<&'static str>,
+}
+
+impl Refusal {
+    /// A refusal; `message` is lowercase and without full stop.
+    #[must_use]
+    pub fn new(status: StatusCode, code: i32, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            status,
+            code,
+            message: message.into(),
+            data: Map::new(),
+            retry_after: None,
+            allow: None,
+        }))
+    }
+
+    /// 400 with this code.
+    #[must_use]
+    pub fn bad(code: i32, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// 405; `allow` lists the methods that would do.
+    #[must_use]
+    pub fn method(allow: &'static str) -> Self {
+        let mut refusal =
+            Self::new(StatusCode::METHOD_NOT_ALLOWED, 405, "this method is not served here");
+        refusal.0.allow = Some(allow);
+        refusal
+    }
+
+    /// INVARIANT I8: the one answer for a session that does not exist and for one of somebody
+    /// else, equal to the byte (`i8_a_foreign_session_is_an_unknown_one`).
+    #[must_use]
+    pub fn no_session() -> Self {
+        Self::new(StatusCode::NOT_FOUND, NO_SESSION, "session not found")
+    }
+
+    /// Adds a field to `error.data`.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.0.data.insert(name.to_owned(), value);
+        self
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The response to the message whose `id` was written as `id` (empty: it had none that
+    /// could be read, and the member is left out, as the 2026-07-28 revision wants it).
+    #[must_use]
+    pub fn answer(self, id: &str) -> Response<Body> {
+        let Inner { status, code, message, data, retry_after, allow } = *self.0;
+        let mut error = json!({ "code": code, "message": message });
+        if let (false, Some(error)) = (data.is_empty(), error.as_object_mut()) {
+            error.insert("data".to_owned(), Value::Object(data));
+        }
+        // SECURITY: `id` is a complete JSON value that `preparse` has checked.
+        let id = if id.is_empty() { String::new() } else { format!("\"id\":{id},") };
+        let body = format!("{{\"jsonrpc\":\"2.0\",{id}\"error\":{error}}}");
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(wait) = retry_after {
+            // Rounded up: an early retry would be refused again.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        if let Some(allow) = allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        response
+    }
+}
+
+impl From<Flaw> for Refusal {
+    fn from(flaw: Flaw) -> Self {
+        Self::bad(flaw.code(), flaw.sentence())
+    }
+}
+
+/// Refusals of the rooms to the left. The code is the status, outside JSON-RPC's reserved range:
+/// nothing of the protocol went wrong.
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let status = match error.kind() {
+            Kind::BadInput => StatusCode::BAD_REQUEST,
+            Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Kind::Forbidden => StatusCode::FORBIDDEN,
+            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::Conflict => StatusCode::CONFLICT,
+            Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Kind::Overloaded { .. } | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
+            tracing::error!(%error, "a request failed");
+        }
+        let mut refusal = Self::new(status, i32::from(status.as_u16()), error.public().to_owned());
+        refusal.0.retry_after = match error.kind() {
+            Kind::LimitReached { retry_after } | Kind::Overloaded { retry_after } => {
+                Some(retry_after)
+            }
+            Kind::Unavailable => Some(LATER),
+            _ => None,
+        };
+        refusal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn text(response: Response<Body>) -> String {
+        let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_id_comes_back_as_it_was_written() {
+        let answer = Refusal::bad(INVALID_REQUEST, "no \"quotes\"").answer(r#""a\nb""#);
+        assert_eq!(
+            text(answer).await,
+            r#"{"jsonrpc":"2.0","id":"a\nb","error":{"code":-32600,"message":"no \"quotes\""}}"#
+        );
+        assert!(!text(Refusal::from(Flaw::NotJson).answer("")).await.contains("\"id\""));
+    }
+
+    #[tokio::test]
+    async fn a_limit_says_when_and_a_cause_stays_inside() {
+        let wait = Duration::from_millis(1100);
+        let full = Error::new(Kind::LimitReached { retry_after: wait }, "too many sessions");
+        let answer = Refusal::from(full).answer("1");
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["retry-after"]),
+            (429, &HeaderValue::from(2))
+        );
+        let answer = Refusal::from(Error::internal("disk /secret is broken")).answer("1");
+        assert_eq!(answer.status(), 500);
+        assert!(!text(answer).await.contains("secret"));
+    }
+}
