@@ -1,14 +1,24 @@
 //! Text to typed settings: parse, don't validate.
 //!
-//! One section a file, each with its defaults, units and bounds. The rest of the crate sees
-//! only [`Settings`], finished and consistent.
+//! One section a file, each with its defaults, units and bounds as a table of
+//! [`setting::Setting`]s. The rest of the crate sees only [`Settings`], finished and consistent:
+//! [`load::load`] makes them, or says everything that is wrong at once.
 
 pub mod auth;
+pub mod env;
+mod file;
+pub mod form;
 pub mod http;
+pub mod key_text;
 pub mod limits;
 pub mod listen;
+pub mod load;
 pub mod mcp;
+pub mod nearest;
 pub mod policy;
+pub mod problem;
+pub mod safety;
+pub mod setting;
 pub mod storage;
 pub mod telemetry;
 

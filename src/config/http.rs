@@ -1,5 +1,10 @@
 //! Which origins and hosts are ours, and whether plain HTTP is good enough.
 
+use super::{
+    form::{Flag, List, net},
+    setting::{Setting, setting},
+};
+
 /// `[http]`
 #[derive(Debug, Clone)]
 pub struct Http {
@@ -28,3 +33,13 @@ impl Default for Http {
         }
     }
 }
+
+pub(in crate::config) const SETTINGS: &[Setting] = &[
+    setting!(http.cors: Flag; "answer browsers' cross-origin requests (CORS)"),
+    setting!(http.allowed_origins: List<net::Origin>; "web pages that may call, as exact origins"),
+    setting!(http.trusted_hosts: List<net::HostPattern>;
+        "`Host` values that are ours; empty means the loopback names and the bind address"),
+    setting!(http.accept_wildcards: Flag;
+        "`*` in the two lists above is meant, and so is a trusted proxy network of everybody"),
+    setting!(http.require_https: Flag; "plain HTTP is answered with 308 or 403"),
+];

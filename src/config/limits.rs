@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use crate::domain::limits::Rate;
 
+use super::{
+    form::{Count, Optional, rate::Rates, time::Time},
+    setting::{Setting, setting},
+};
+
 /// `[limits]`
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -43,8 +48,31 @@ impl Default for Limits {
             streams_per_tenant: 128,
             sessions_per_tenant: 64,
             sessions: 2048,
-            session_idle: Duration::from_secs(1800),
-            ended_for: Duration::from_secs(600),
+            session_idle: Duration::from_mins(30),
+            ended_for: Duration::from_mins(10),
         }
     }
 }
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_hours(24);
+
+pub(in crate::config) const SETTINGS: &[Setting] = &[
+    setting!(limits.per_address: Rates; "requests of one address (IPv6: one /64), before auth"),
+    setting!(limits.max_addresses: Count<usize>, 1000..=10_000_000;
+        "addresses remembered for the limits above"),
+    setting!(limits.failures: Rates; "failed credentials of one address, and for one key id"),
+    setting!(limits.per_key: Rates; "requests of one key"),
+    setting!(limits.tool_calls_per_key: Optional<Rates>;
+        "tool calls of one key; `none` counts them as requests only"),
+    setting!(limits.concurrency_per_tenant: Count<usize>, 1..=65_536;
+        "requests of one tenant under way at once"),
+    setting!(limits.streams_per_tenant: Count<usize>, 1..=65_536; "open streams of one tenant"),
+    setting!(limits.sessions_per_tenant: Count<usize>, 1..=1_000_000;
+        "protocol sessions of one tenant"),
+    setting!(limits.sessions: Count<usize>, 1..=1_000_000; "protocol sessions overall"),
+    setting!(limits.session_idle: Time, SECOND..=DAY;
+        "a session without requests ends after this"),
+    setting!(limits.ended_for: Time, SECOND..=DAY;
+        "a client whose session an operator ended is refused for so long"),
+];

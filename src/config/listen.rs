@@ -8,6 +8,11 @@ use std::{
 
 use ipnet::IpNet;
 
+use super::{
+    form::{Count, FilePath, Flag, Form, List, Optional, net, size::Size, time::Time, within},
+    setting::{Setting, setting},
+};
+
 /// `[listen]`
 #[derive(Debug, Clone)]
 pub struct Listen {
@@ -78,7 +83,7 @@ impl Default for Listen {
             body_timeout: Duration::from_secs(30),
             handshake_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(75),
-            write_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_mins(1),
             max_header_bytes: 32 * 1024,
             max_headers: 64,
             max_body_bytes: 1024 * 1024,
@@ -89,4 +94,125 @@ impl Default for Listen {
             tls: None,
         }
     }
+}
+
+impl Listen {
+    /// Whether a listener can be reached from another machine.
+    #[must_use]
+    pub fn is_open(address: SocketAddr) -> bool {
+        !address.ip().to_canonical().is_loopback()
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            certificate: PathBuf::new(),
+            private_key: PathBuf::new(),
+            reload_interval: Duration::from_mins(1),
+        }
+    }
+}
+
+const TENTH: Duration = Duration::from_millis(100);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Shortest and longest time between two looks at the certificate files.
+const RELOADS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24));
+
+pub(in crate::config) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "listen.host",
+        summary: "address of the public listener",
+        form: net::Host::NAME,
+        bounds: || None,
+        secret: false,
+        set: |settings, raw| {
+            settings.listen.public.set_ip(net::Host::read(raw)?);
+            Ok(())
+        },
+        show: |settings| net::Host::show(&settings.listen.public.ip()),
+    },
+    Setting {
+        key: "listen.port",
+        summary: "port of the public listener; 0 takes a free one",
+        form: Count::<u16>::NAME,
+        bounds: || Some(("0".to_owned(), "65535".to_owned())),
+        secret: false,
+        set: |settings, raw| {
+            settings.listen.public.set_port(Count::<u16>::read(raw)?);
+            Ok(())
+        },
+        show: |settings| settings.listen.public.port().to_string(),
+    },
+    setting!(listen.admin: Optional<net::Address>; "moves `/admin` to a listener of its own"),
+    setting!(listen.ops: Optional<net::Address>; "adds a listener for health only"),
+    setting!(listen.behind_proxy: Flag; "a proxy in front ends TLS"),
+    setting!(listen.trusted_proxies: List<net::Network>;
+        "peers whose `X-Forwarded-For` and `X-Forwarded-Proto` count"),
+    setting!(listen.max_connections: Count<usize>, 1..=1_000_000;
+        "connections at once, over all listeners"),
+    setting!(listen.max_connections_per_address: Count<usize>, 1..=1_000_000;
+        "connections at once from one address (IPv6: from one /64)"),
+    setting!(listen.header_timeout: Time, TENTH..=HOUR; "for the whole request head to arrive"),
+    setting!(listen.body_timeout: Time, TENTH..=HOUR; "for the whole request body to arrive"),
+    setting!(listen.handshake_timeout: Time, TENTH..=HOUR; "for the TLS handshake"),
+    setting!(listen.idle_timeout: Time, TENTH..=HOUR;
+        "a connection without a request ends after this"),
+    setting!(listen.write_timeout: Time, TENTH..=HOUR;
+        "a client that takes nothing of an answer for so long is cut off"),
+    setting!(listen.max_header_bytes: Size, 8192..=1 << 20; "a request head"),
+    setting!(listen.max_headers: Count<usize>, 16..=1024; "header fields in a request"),
+    setting!(listen.max_body_bytes: Size, 1024..=64 << 20; "a request body"),
+    setting!(listen.max_uri_bytes: Size, 256..=64 << 10; "a request target"),
+    setting!(listen.http2: Flag; "speak HTTP/2 too"),
+    setting!(listen.http2_max_streams: Count<u32>, 1..=10_000;
+        "streams at once on one HTTP/2 connection"),
+    setting!(listen.drain_timeout: Time, TENTH..=HOUR;
+        "for requests under way when the server is asked to stop"),
+    Setting {
+        key: "listen.tls.certificate",
+        summary: "PEM file: the leaf first, then its chain; without it plain HTTP is served",
+        form: FilePath::NAME,
+        bounds: || None,
+        secret: false,
+        set: |settings, raw| {
+            settings.listen.tls.get_or_insert_default().certificate = FilePath::read(raw)?;
+            Ok(())
+        },
+        show: |settings| tls(settings.listen.tls.as_ref(), |t| &t.certificate),
+    },
+    Setting {
+        key: "listen.tls.private_key",
+        summary: "PEM file with the private key, readable by memgate alone",
+        form: FilePath::NAME,
+        bounds: || None,
+        secret: false,
+        set: |settings, raw| {
+            settings.listen.tls.get_or_insert_default().private_key = FilePath::read(raw)?;
+            Ok(())
+        },
+        show: |settings| tls(settings.listen.tls.as_ref(), |t| &t.private_key),
+    },
+    Setting {
+        key: "listen.tls.reload_interval",
+        summary: "how often the two files are looked at for a change",
+        form: Time::NAME,
+        bounds: || Some((Time::show(&RELOADS.0), Time::show(&RELOADS.1))),
+        secret: false,
+        set: |settings, raw| {
+            let interval = within::<Time>(Time::read(raw)?, &(RELOADS.0..=RELOADS.1))?;
+            settings.listen.tls.get_or_insert_default().reload_interval = interval;
+            Ok(())
+        },
+        show: |settings| {
+            let default = Tls::default().reload_interval;
+            Time::show(&settings.listen.tls.as_ref().map_or(default, |t| t.reload_interval))
+        },
+    },
+];
+
+fn tls(tls: Option<&Tls>, path: fn(&Tls) -> &PathBuf) -> String {
+    let path = tls.map(path).filter(|p| !p.as_os_str().is_empty());
+    path.map_or_else(|| "none".to_owned(), FilePath::show)
 }

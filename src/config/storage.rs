@@ -2,6 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::{
+    form::{Count, FilePath, size::Size, time::Time},
+    setting::{Setting, setting},
+};
+
 /// `[storage]`
 #[derive(Debug, Clone)]
 pub struct Storage {
@@ -26,9 +31,22 @@ impl Default for Storage {
             data_dir: PathBuf::from("./memgate-data"),
             open_tenants: 1024,
             readers_per_tenant: 2,
-            tenant_idle: Duration::from_secs(300),
+            tenant_idle: Duration::from_mins(5),
             max_memory_bytes: 256 * 1024,
             query_timeout: Duration::from_millis(250),
         }
     }
 }
+
+pub(in crate::config) const SETTINGS: &[Setting] = &[
+    setting!(storage.data_dir: FilePath; "everything memgate keeps"),
+    setting!(storage.open_tenants: Count<usize>, 1..=100_000;
+        "tenants whose databases may be open at once"),
+    setting!(storage.readers_per_tenant: Count<usize>, 1..=16;
+        "reading connections of one open tenant"),
+    setting!(storage.tenant_idle: Time, Duration::from_secs(1)..=Duration::from_hours(24);
+        "an open tenant that nobody uses is closed after this"),
+    setting!(storage.max_memory_bytes: Size, 1024..=16 << 20; "text of one memory"),
+    setting!(storage.query_timeout: Time, Duration::from_millis(10)..=Duration::from_mins(1);
+        "one search may take so long"),
+];
