@@ -1,8 +1,137 @@
 //! Who is calling: a credential becomes a [`Principal`], and nothing else can make one (I2).
 //!
 //! An ordered list of schemes is asked. Each answers *not presented*, *accepted* or *rejected*,
-//! and *rejected* ends the search: a bad credential never falls through as "none given".
+//! and *rejected* ends the search: a bad credential never falls through as "none given". The
+//! caller learns nothing of the reason: every refusal is the same `Unauthenticated`.
 
+mod cache;
+pub mod credential;
 pub mod principal;
+pub mod scheme;
+#[cfg(test)]
+pub(crate) mod testing;
+mod verifier;
 
+pub use credential::Credential;
 pub use principal::Principal;
+pub use scheme::{Origin, Via};
+
+use std::{net::IpAddr, sync::Arc};
+
+use http::request::Parts;
+use tokio_util::task::TaskTracker;
+
+use self::{
+    cache::Verified,
+    scheme::{Attempt, Presented, Rejection, Scheme, api_key::ApiKeys, local::Local, open::Open},
+    verifier::Verifier,
+};
+use crate::{
+    config,
+    domain::{Error, Kind, Result, clock::Clock, limits::Class, pack::Packs},
+    limits::rates::Rates,
+    registry::Registry,
+    telemetry::stats::{AuthOutcome, Stats},
+};
+
+/// Judges every request's credential.
+#[derive(Debug)]
+pub struct Authenticator {
+    schemes: Vec<Arc<dyn Scheme>>,
+    verifier: Arc<Verifier>,
+    rates: Arc<Rates>,
+    stats: Arc<Stats>,
+}
+
+impl Authenticator {
+    /// The schemes that the settings ask for. Blocks when tenant `default` has to be made:
+    /// start-up only.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be made.
+    pub fn new(
+        registry: &Registry,
+        settings: &config::auth::Auth,
+        default_packs: Packs,
+        rates: Arc<Rates>,
+        stats: Arc<Stats>,
+        clock: &Arc<dyn Clock>,
+        tasks: TaskTracker,
+    ) -> Result<Self> {
+        let verifier = Arc::new(Verifier::new(settings, tasks));
+        let local: Arc<dyn Scheme> = Arc::new(Local::new(clock.as_ref())?);
+        let callers: Arc<dyn Scheme> = if settings.disabled {
+            Arc::new(Open::new(&registry.tenants, default_packs, clock.as_ref())?)
+        } else {
+            Arc::new(ApiKeys::new(
+                Arc::clone(&registry.keys),
+                Arc::new(Verified::new(settings, Arc::clone(clock))),
+                Arc::clone(&verifier),
+                default_packs,
+                Arc::clone(clock),
+            ))
+        };
+        Ok(Self { schemes: vec![local, callers], verifier, rates, stats })
+    }
+
+    /// Who sends this request.
+    ///
+    /// # Errors
+    /// `BadInput` for more than one credential, or one in the URL; `Unauthenticated` for none or
+    /// a bad one, whatever is wrong with it; `LimitReached` instead, when too many bad ones came
+    /// from this address or for this key; `Overloaded` when too many keys are being verified.
+    pub async fn authenticate(&self, parts: &Parts, origin: Origin) -> Result<Principal> {
+        // INVARIANT I1: of the whole request, only this credential is looked at.
+        // Test: `i1_look_alike_headers_change_nothing`.
+        let credential = Credential::find(&parts.headers, &parts.uri)
+            .inspect_err(|_| self.stats.auth(AuthOutcome::Rejected))?;
+        for scheme in &self.schemes {
+            match scheme.attempt(Presented { credential, origin }).await? {
+                Attempt::NotPresented => {}
+                Attempt::Accepted(principal, outcome) => {
+                    self.stats.auth(outcome);
+                    return Ok(principal);
+                }
+                Attempt::Rejected(rejection) => {
+                    self.stats.auth(AuthOutcome::Rejected);
+                    return Err(self.refuse(origin.address, &rejection));
+                }
+            }
+        }
+        self.stats.auth(AuthOutcome::Missing);
+        Err(unauthenticated())
+    }
+
+    /// How often argon2 ran since the start.
+    #[must_use]
+    pub fn argon2_runs(&self) -> u64 {
+        self.verifier.runs()
+    }
+
+    /// SECURITY: the limit is asked only for what was found bad, so nobody can lock a good key
+    /// out by sending bad ones from the same address, or by naming its id. The costly step is
+    /// guarded by the tag, the bounded pool and the memory of wrong texts instead.
+    /// Test: `bad_keys_are_limited_and_the_good_one_beside_them_is_not`.
+    fn refuse(&self, address: IpAddr, rejection: &Rejection) -> Error {
+        let key = rejection.key.as_ref();
+        let decision = self.rates.may_attempt(address, key);
+        if !decision.allowed {
+            self.stats.limited(Class::Failures);
+            let retry_after = decision.retry_after;
+            return Error::new(
+                Kind::LimitReached { retry_after },
+                format!("too many bad credentials; retry in {} s", retry_after.as_secs() + 1),
+            );
+        }
+        self.rates.failed(address, key);
+        tracing::debug!(reason = %rejection.reason, key = key.map(tracing::field::display), %address, "credential refused");
+        unauthenticated()
+    }
+}
+
+fn unauthenticated() -> Error {
+    Error::new(Kind::Unauthenticated, "unauthorized")
+}
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ pub use proof::{Proof, Tagger};
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use jiff::Timestamp;
@@ -145,15 +145,15 @@ impl Keyring {
     /// The key with this id, revoked and expired ones included.
     #[must_use]
     pub fn get(&self, id: &KeyId) -> Option<Arc<Key>> {
-        let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
-        made.get(id).or_else(|| self.environment.values().find(|k| k.record.id == *id)).cloned()
+        let from_environment = || self.environment.values().find(|k| k.record.id == *id).cloned();
+        self.made(id).or_else(from_environment)
     }
 
     /// Every key, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<Key>> {
         let mut keys: Vec<_> = self.environment.values().cloned().collect();
-        keys.extend(self.made().values().cloned());
+        keys.extend(self.all_made().values().cloned());
         keys.sort_by(|a, b| {
             (a.record.created_at, &a.record.id).cmp(&(b.record.created_at, &b.record.id))
         });
@@ -203,7 +203,7 @@ impl Keyring {
     pub fn sweep(&self) -> Result<()> {
         let clock = self.clock.as_ref();
         let ended: Vec<_> = self
-            .made()
+            .all_made()
             .values()
             .filter(|key| !key.gone.is_cancelled() && !key.works(clock))
             .map(|key| key.record.id.clone())
@@ -215,7 +215,7 @@ impl Keyring {
     fn save_uses(&self) -> Result<()> {
         let mut saved = self.saved_uses.lock().unwrap_or_else(PoisonError::into_inner);
         let news: Vec<_> = self
-            .made()
+            .all_made()
             .values()
             .filter_map(|key| Some((&key.record.id, key.last_used()?)))
             .filter(|(id, at)| saved.get(*id).is_none_or(|old| old < at))
@@ -244,7 +244,12 @@ impl Keyring {
         &self.tagger
     }
 
-    fn made(&self) -> std::sync::RwLockReadGuard<'_, HashMap<KeyId, Arc<Key>>> {
+    /// The key that was made under this id.
+    pub(crate) fn made(&self, id: &KeyId) -> Option<Arc<Key>> {
+        self.all_made().get(id).cloned()
+    }
+
+    fn all_made(&self) -> RwLockReadGuard<'_, HashMap<KeyId, Arc<Key>>> {
         self.made.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -258,7 +263,7 @@ impl Keyring {
 /// SECURITY: names no key. Test: `i5_no_debug_output_shows_a_secret`.
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = self.made().len() + self.environment.len();
+        let keys = self.all_made().len() + self.environment.len();
         f.debug_struct("Keyring").field("keys", &keys).finish_non_exhaustive()
     }
 }

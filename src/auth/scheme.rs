@@ -1,0 +1,104 @@
+//! One way to know a caller, and the three answers it can give.
+//!
+//! The list in [`Authenticator`](super::Authenticator) is asked in order. *Not presented* passes
+//! the request on; *rejected* ends the search, so that a bad credential never falls through to a
+//! scheme that would have let a caller without one in.
+//!
+//! **To add a scheme:** a file beside `api_key.rs` that implements [`Scheme`], a setting in
+//! `config::auth`, a line in `Authenticator::new`. A JWT is a [`Credential::Bearer`] whose text
+//! does not start with `mg_`: its scheme stands before `api_key` and answers *not presented* for
+//! everything else. A client certificate is not a header at all: the listener puts what the TLS
+//! handshake verified into [`Origin`], beside `via`, and its scheme stands first after `local`.
+
+pub(in crate::auth) mod api_key;
+pub(in crate::auth) mod local;
+pub(in crate::auth) mod open;
+
+use std::{fmt, net::IpAddr};
+
+use async_trait::async_trait;
+
+use super::{Credential, Principal};
+use crate::{
+    domain::{Result, key::KeyId},
+    telemetry::stats::AuthOutcome,
+};
+
+/// Where a request came from, as the listener knows it and no header can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The client's address, after trusted proxies.
+    pub address: IpAddr,
+    /// Which way it came in.
+    pub via: Via,
+}
+
+/// Which way a request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// A listener on an IP address.
+    Network,
+    /// The Unix socket inside the data directory, which only its owner can open.
+    ControlSocket,
+}
+
+/// What a scheme may look at.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::auth) struct Presented<'r> {
+    pub(in crate::auth) credential: Option<Credential<'r>>,
+    pub(in crate::auth) origin: Origin,
+}
+
+/// What a scheme says.
+#[derive(Debug)]
+pub(in crate::auth) enum Attempt {
+    /// Nothing that this scheme reads; ask the next.
+    NotPresented,
+    /// This is who it is, and how it became known.
+    Accepted(Principal, AuthOutcome),
+    /// Something that this scheme reads, and it is no good; ask nobody else.
+    Rejected(Rejection),
+}
+
+/// Why a credential is no good: for the log, never for the caller.
+#[derive(Debug)]
+pub(in crate::auth) struct Rejection {
+    pub(in crate::auth) reason: Reason,
+    /// The id that the credential claims.
+    pub(in crate::auth) key: Option<KeyId>,
+}
+
+/// The kinds of no good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::auth) enum Reason {
+    /// Another authentication scheme, or not a text at all.
+    Unusable,
+    /// Not a key: wrong shape or checksum.
+    Malformed,
+    /// No such key, or not its secret.
+    Unknown,
+    /// It was a key: revoked, or past its date.
+    Gone,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unusable => "unusable",
+            Self::Malformed => "malformed",
+            Self::Unknown => "unknown",
+            Self::Gone => "gone",
+        })
+    }
+}
+
+/// One way to know a caller.
+#[async_trait]
+pub(in crate::auth) trait Scheme: fmt::Debug + Send + Sync {
+    /// Judges what was presented.
+    ///
+    /// # Errors
+    /// Only when no judgement was possible (`Overloaded`, `Internal`); never for a bad
+    /// credential.
+    async fn attempt(&self, presented: Presented<'_>) -> Result<Attempt>;
+}
