@@ -6,11 +6,14 @@
 
 pub mod arguments;
 pub mod catalogue;
+pub mod completion;
 pub mod entry;
 pub mod fence;
 pub mod page;
 pub mod period;
 pub mod profile;
+pub mod prompts;
+pub mod resources;
 pub mod schema;
 pub mod tool;
 
