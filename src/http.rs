@@ -7,6 +7,7 @@
 pub mod error;
 pub mod layers;
 pub mod server;
+pub mod tls;
 
 /// Where the MCP endpoint is.
 pub const MCP_PATH: &str = "/mcp";

@@ -4,14 +4,27 @@
 //! boxed on the way: the compiler sees the whole stack as one service. Where each one stands,
 //! and why, is written in `stack`.
 
+pub mod access_log;
+pub mod body;
+pub mod catch_panic;
 pub mod client_address;
+pub mod cors;
+pub mod head_size;
+pub mod host;
+pub mod https;
+pub mod origin;
 pub mod request_id;
+pub mod security_headers;
+pub mod sensitive_headers;
 
-use std::convert::Infallible;
+use std::{convert::Infallible, future};
 
 use axum::{body::Body, response::Response};
+use futures::future::Either;
 use http::Request;
-use tower::Service;
+use tower::{Service, service_fn};
+
+use super::error::{Asker, Refusal};
 
 /// Anything that answers a request: the routes, or a layer around another stage.
 pub trait Stage:
@@ -30,4 +43,16 @@ impl<T> Stage for T where
         + Sync
         + 'static
 {
+}
+
+/// A layer that only looks at the request: it lets it through or refuses it.
+pub(crate) fn guard(
+    check: impl Fn(&Request<Body>) -> Result<(), Refusal> + Clone + Send + Sync + 'static,
+    inner: impl Stage,
+) -> impl Stage {
+    let mut inner = inner;
+    service_fn(move |request: Request<Body>| match check(&request) {
+        Ok(()) => Either::Left(inner.call(request)),
+        Err(refusal) => Either::Right(future::ready(Ok(refusal.answer(&Asker::of(&request))))),
+    })
 }

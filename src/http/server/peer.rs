@@ -22,10 +22,6 @@ pub struct Peer {
     pub address: IpAddr,
     /// The listener it came to.
     pub surface: Surface,
-    /// Our own port, `None` on the Unix socket.
-    pub port: Option<u16>,
-    /// Whether the listener is bound to a loopback address.
-    pub loopback: bool,
     /// Whether we ended TLS on this connection.
     pub encrypted: bool,
     /// The name the client asked for in the TLS handshake.
@@ -39,13 +35,6 @@ impl Peer {
     /// A plain connection to the public loopback listener, for tests of what stands above.
     #[cfg(test)]
     pub(crate) fn plain(address: IpAddr) -> Self {
-        Self {
-            address,
-            surface: Surface::Public,
-            port: Some(3000),
-            loopback: true,
-            encrypted: false,
-            server_name: None,
-        }
+        Self { address, surface: Surface::Public, encrypted: false, server_name: None }
     }
 }
