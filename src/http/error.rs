@@ -7,7 +7,7 @@
 use std::{borrow::Cow, time::Duration};
 
 use axum::{body::Body, response::Response};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use serde::Serialize;
 
 use super::layers::request_id::RequestId;
@@ -23,19 +23,19 @@ const LATER: Duration = Duration::from_secs(5);
 pub struct Refusal {
     status: StatusCode,
     detail: Cow<'static, str>,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
     /// A refusal with this status; `detail` is lowercase, without full stop, and says what to do.
     pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, detail: detail.into(), headers: HeaderMap::new() }
+        Self { status, detail: detail.into(), headers: Vec::new() }
     }
 
     /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 
@@ -62,7 +62,7 @@ impl Refusal {
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        response.headers_mut().extend(self.headers);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
@@ -220,7 +220,8 @@ mod tests {
     fn a_wait_is_rounded_up_and_never_zero() {
         let header = |ms| {
             let kind = Kind::LimitReached { retry_after: Duration::from_millis(ms) };
-            Refusal::from(Error::new(kind, "slow down")).headers[header::RETRY_AFTER].clone()
+            let response = Refusal::from(Error::new(kind, "slow down")).answer(&asker("/admin"));
+            response.headers()[header::RETRY_AFTER].clone()
         };
         assert_eq!(header(0), "1");
         assert_eq!(header(1), "1");

@@ -15,7 +15,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use super::{Stage, origin::Origins, request_id};
 
 /// How long a browser may remember a preflight's answer.
-const MAX_AGE: Duration = Duration::from_secs(600);
+const MAX_AGE: Duration = Duration::from_mins(10);
 
 /// Answers preflights, and adds what a page may read to other answers, when `enabled`.
 pub fn layer(enabled: bool, origins: Arc<Origins>, inner: impl Stage) -> impl Stage {

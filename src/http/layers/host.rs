@@ -102,9 +102,8 @@ pub fn parse(text: &str) -> Option<Authority<'_>> {
         Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
             Some(digits.parse().ok()?)
         }
-        Some(_) => return None,
         None if rest.is_empty() => None,
-        None => return None,
+        _ => return None,
     };
     named.then_some(Authority { host, port })
 }

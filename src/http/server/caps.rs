@@ -85,15 +85,14 @@ impl Caps {
     ) -> Option<Place> {
         let counted = address.map(|a| a.to_canonical());
         let counted = counted.filter(|a| !self.trusted.iter().any(|net| net.contains(a)));
-        let place = match counted {
-            Some(address) => match self.take_address(prefix(address)) {
-                Some(place) => Some(place),
-                None => {
-                    self.log_refusal(address);
-                    return None;
-                }
-            },
-            None => None,
+        let place = if let Some(address) = counted {
+            let Some(place) = self.take_address(prefix(address)) else {
+                self.log_refusal(address);
+                return None;
+            };
+            Some(place)
+        } else {
+            None
         };
         Some(Place { _overall: overall, _address: place })
     }

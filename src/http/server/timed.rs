@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     const SOON: Duration = Duration::from_millis(20);
-    const NEVER: Duration = Duration::from_secs(3600);
+    const NEVER: Duration = Duration::from_hours(1);
 
     /// A wrapped pipe of 16 bytes, its other end, and its activity.
     fn pipe(

@@ -20,7 +20,7 @@ fn settings(directory: &Path) -> Tls {
     Tls {
         certificate: directory.join("cert.pem"),
         private_key: directory.join("key.pem"),
-        reload_interval: Duration::from_secs(3600),
+        reload_interval: Duration::from_hours(1),
     }
 }
 
