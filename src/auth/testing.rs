@@ -70,7 +70,7 @@ impl World {
             &settings.auth.environment_keys,
         )
         .unwrap();
-        let stats = Arc::new(Stats::default());
+        let stats = Arc::new(Stats::new(clock.now()));
         let authenticator = Authenticator::new(
             &registry,
             &settings.auth,
