@@ -1,6 +1,13 @@
 //! The data plane: one tenant's memories, reachable only with a [`Permit`](crate::policy::Permit).
 
+#[cfg(test)]
+mod conformance;
+
+mod capacity;
+mod dir;
+mod lease;
 pub mod pool;
+mod sqlite;
 
 use async_trait::async_trait;
 

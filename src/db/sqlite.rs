@@ -143,7 +143,11 @@ impl Database {
     pub fn quick_check(&self) -> Result<()> {
         let verdict: String =
             self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if verdict == "ok" { Ok(()) } else { Err(Error::unavailable(verdict)) }
+        if verdict == "ok" {
+            return Ok(());
+        }
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        Err(rusqlite::Error::SqliteFailure(code, Some(verdict)).into())
     }
 
     /// Moves what the write-ahead log holds into the database file and empties the log.
@@ -154,6 +158,16 @@ impl Database {
         let busy: i64 =
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         if busy == 0 { Ok(()) } else { Err(busy_error("a reader holds the log")) }
+    }
+
+    /// Leaves the log as it is when the connection closes: for a file that is to be looked at
+    /// before anything more is written to it.
+    ///
+    /// # Errors
+    /// `Internal`; SQLite knows the switch.
+    pub fn keep_log_on_close(&self) -> Result<()> {
+        self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Ok(())
     }
 
     /// Runs `work` with the right to use every pragma: for this room's own marks in the file.
@@ -269,10 +283,24 @@ fn busy_error(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Err
     .caused_by(cause)
 }
 
-/// Does this error say that the file itself is damaged, or not a database at all?
+/// What an error says of the file behind a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The file is damaged, or not a database.
+    Damaged,
+    /// The system could not read or write it.
+    Io,
+}
+
+/// The fault behind `error`, when SQLite found one. Full disks and locks are none: they pass.
 #[must_use]
-pub fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+pub fn fault(error: &Error) -> Option<Fault> {
+    let cause = std::error::Error::source(error)?.downcast_ref::<rusqlite::Error>()?;
+    match cause.sqlite_error_code()? {
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Some(Fault::Damaged),
+        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly => Some(Fault::Io),
+        _ => None,
+    }
 }
 
 /// The outside never reads SQLite's words: they name tables and files.

@@ -1,0 +1,1 @@
+//! The states of the table, tried one by one.

@@ -1,0 +1,261 @@
+//! The conformance suite on SQLite, and what only SQLite can do wrong.
+
+use std::{path::PathBuf, time::Duration};
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+
+use super::*;
+use crate::{
+    domain::{
+        Kind,
+        clock::{ManualClock, SystemClock},
+        random::OsEntropy,
+    },
+    store::conformance::{self, Fresh, conformance, note, start, tag},
+};
+
+struct Opened {
+    temp: tempfile::TempDir,
+    tenant: TenantId,
+    around: Surroundings,
+    clock: Arc<ManualClock>,
+}
+
+impl Opened {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(start()));
+        let settings = Storage { max_memory_bytes: conformance::MAX_BYTES, ..Storage::default() };
+        let around = Surroundings {
+            settings: Arc::new(settings),
+            clock: Arc::<ManualClock>::clone(&clock),
+            tracker: TaskTracker::new(),
+        };
+        let temp = tempfile::tempdir().unwrap();
+        let opened = Self { temp, tenant: TenantId::random(&OsEntropy), around, clock };
+        SqliteStore::create(&opened.path(), &opened.tenant, &opened.around).unwrap();
+        opened
+    }
+
+    fn path(&self) -> PathBuf {
+        self.temp.path().canonicalize().unwrap().join("memory.db")
+    }
+
+    fn open(&self, check: Check) -> Result<SqliteStore> {
+        SqliteStore::open(&self.path(), &self.tenant, check, &self.around)
+    }
+
+    fn store(&self) -> Arc<SqliteStore> {
+        Arc::new(self.open(Check::Everything).unwrap())
+    }
+}
+
+async fn fresh() -> Fresh {
+    let opened = Opened::new();
+    let store = opened.store();
+    Fresh { store, clock: Arc::clone(&opened.clock), _keep: Box::new(opened) }
+}
+
+conformance!(fresh);
+
+/// A connection without any of our settings, as an attacker or a restore has it.
+#[expect(clippy::disallowed_methods, reason = "stands for somebody else's program")]
+fn foreign(path: &Path) -> Connection {
+    Connection::open(path).unwrap()
+}
+
+#[test]
+fn a_created_file_is_whole_without_a_log() {
+    let opened = Opened::new();
+    assert!(opened.path().exists());
+    assert!(!opened.path().with_file_name("memory.db-wal").exists());
+}
+
+#[test]
+fn i11_another_tenants_file_is_refused() {
+    let (mine, theirs) = (Opened::new(), Opened::new());
+    std::fs::copy(theirs.path(), mine.path()).unwrap();
+    for check in [Check::Marks, Check::Structure, Check::Everything] {
+        let refused = mine.open(check).unwrap_err();
+        assert_eq!(refused.kind(), Kind::Unavailable);
+        assert!(refused.to_string().contains(theirs.tenant.as_str()), "{refused}");
+        assert_eq!(refused.public(), "temporarily unavailable");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_lost_a_word_is_built_anew() {
+    let opened = Opened::new();
+    let store = opened.store();
+    store.put(note("a", "findable")).await.unwrap();
+    store.close().unwrap();
+    drop(store);
+    foreign(&opened.path()).execute_batch("INSERT INTO word (word) VALUES ('delete-all')").unwrap();
+
+    let store = Arc::new(opened.open(Check::Structure).unwrap());
+    let query = Query { text: Some("findable".to_owned()), ..Query::newest(1) };
+    assert!(store.search(query.clone()).await.unwrap().hits.is_empty());
+    store.close().unwrap();
+    let store = opened.store();
+    assert_eq!(store.search(query).await.unwrap().hits.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i6_a_write_into_a_lost_file_is_not_acknowledged() {
+    for lost in ["memory.db", "memory.db-wal"] {
+        let opened = Opened::new();
+        let store = opened.store();
+        store.put(note("a", "before")).await.unwrap();
+        std::fs::remove_file(opened.path().with_file_name(lost)).unwrap();
+        let refused = store.put(note("b", "into the void")).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Unavailable, "{lost}");
+        assert!(store.is_suspect(), "{lost}");
+        let refused = store.put(note("c", "again")).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Unavailable, "the handle is not used again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_query_times_out_and_the_next_one_runs() {
+    /// Each look at the clock costs a millisecond.
+    #[derive(Debug)]
+    struct Ticking(ManualClock);
+    impl Clock for Ticking {
+        fn now(&self) -> jiff::Timestamp {
+            self.0.now()
+        }
+        fn monotonic(&self) -> Duration {
+            self.0.advance(Duration::from_millis(1));
+            self.0.monotonic()
+        }
+    }
+    let opened = Opened::new();
+    let store = opened.store();
+    for i in 0..300 {
+        store.put(note(&i.to_string(), "common words in every one of them")).await.unwrap();
+    }
+    store.close().unwrap();
+    let clock = Arc::new(Ticking(ManualClock::at(start())));
+    let query_timeout = Duration::from_millis(2);
+    let settings = Arc::new(Storage { query_timeout, ..Storage::default() });
+    let around = Surroundings { settings, clock, ..opened.around.clone() };
+    let store = SqliteStore::open(&opened.path(), &opened.tenant, Check::Marks, &around).unwrap();
+    let query = Query { text: Some("common words".to_owned()), ..Query::newest(10) };
+    assert_eq!(store.search(query).await.unwrap_err().kind(), Kind::Timeout);
+    assert!(!store.is_suspect());
+    assert_eq!(store.search(Query::newest(1)).await.unwrap().hits.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_store_refuses() {
+    let opened = Opened::new();
+    let store = opened.store();
+    store.put(note("a", "x")).await.unwrap();
+    store.close().unwrap();
+    assert_eq!(store.put(note("b", "x")).await.unwrap_err().kind(), Kind::Unavailable);
+    assert_eq!(store.usage().await.unwrap_err().kind(), Kind::Unavailable);
+    assert!(!opened.path().with_file_name("memory.db-wal").exists(), "the log is emptied");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_that_wait_share_a_commit() {
+    let opened = Opened::new();
+    let store = opened.store();
+    let version = |connection: &Connection| {
+        connection.query_row("PRAGMA data_version", [], |r| r.get::<_, i64>(0)).unwrap()
+    };
+    let watcher = foreign(&opened.path());
+    let before = version(&watcher);
+    // Nothing is drained before all of them wait: a test's runtime thread polls them in turn.
+    let press = store.writer.hold();
+    let mut writes = tokio::task::JoinSet::new();
+    for i in 0..40 {
+        let store = Arc::clone(&store);
+        writes.spawn(async move { store.put(note(&i.to_string(), "x")).await });
+    }
+    while store.writer.waiting() < 40 {
+        tokio::task::yield_now().await;
+    }
+    drop(press);
+    for stored in writes.join_all().await {
+        stored.unwrap();
+    }
+    assert_eq!(version(&watcher) - before, 1, "one commit");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_text_can_be_searched_for(queries in proptest::collection::vec(any::<String>(), 8)) {
+        let opened = Opened::new();
+        let limits = Limits::default();
+        let clock = Arc::new(SystemClock::new());
+        let database = Database::open(&opened.path(), Mode::Writer, &limits, clock).unwrap();
+        for text in queries {
+            let query = Query { text: Some(text.clone()), ..Query::newest(3) };
+            if let Err(error) = query::search(&database, &query) {
+                prop_assert_eq!(error.kind(), Kind::BadInput, "{:?}: {}", text, error);
+            }
+        }
+    }
+
+    #[test]
+    fn the_index_equals_the_table(steps in proptest::collection::vec(step(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let opened = Opened::new();
+            let store = opened.store();
+            let mut model: Vec<Memory> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Put(text, tags) => {
+                        let new = NewMemory { tags, ..note("m", &text) };
+                        model.push(store.put(new).await.unwrap());
+                    }
+                    Step::Update(pick, text) if !model.is_empty() => {
+                        let at = pick % model.len();
+                        let patch = MemoryPatch { content: Some(text), ..MemoryPatch::default() };
+                        model[at] = store.update(&model[at].id, patch).await.unwrap().unwrap();
+                    }
+                    Step::Delete(pick) if !model.is_empty() => {
+                        let gone = model.swap_remove(pick % model.len());
+                        assert_eq!(store.delete(&gone.id).await.unwrap(), Some(gone));
+                    }
+                    Step::Update(..) | Step::Delete(_) => {}
+                }
+            }
+            for memory in &model {
+                assert_eq!(store.get(&memory.id).await.unwrap().as_ref(), Some(memory));
+            }
+            let usage = store.usage().await.unwrap();
+            assert_eq!(usage.memories, model.len() as u64);
+            assert_eq!(usage.bytes, model.iter().map(|m| m.size() as u64).sum::<u64>());
+            let tagged: usize = model.iter().map(|m| m.tags.len()).sum();
+            assert_eq!(usage.tags.iter().map(|(_, n)| *n).sum::<u64>(), tagged as u64);
+            store.close().unwrap();
+            drop(store);
+            let file = foreign(&opened.path());
+            file.execute("INSERT INTO word (word, rank) VALUES ('integrity-check', 1)", [])
+                .unwrap();
+        });
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Put(String, Vec<Tag>),
+    Update(usize, String),
+    Delete(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let text = "[a-c äß🍲\"'*]{0,24}";
+    let tags = proptest::collection::vec("[a-cA-C]", 0..4)
+        .prop_map(|tags| tags.iter().map(|t| tag(t)).collect());
+    prop_oneof![
+        4 => (text, tags).prop_map(|(text, tags)| Step::Put(text, tags)),
+        2 => (any::<usize>(), text).prop_map(|(pick, text)| Step::Update(pick, text)),
+        1 => any::<usize>().prop_map(Step::Delete),
+    ]
+}

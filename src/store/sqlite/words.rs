@@ -1,0 +1,120 @@
+//! A query's text becomes words, and words become an FTS5 expression: never the text itself.
+//!
+//! Every word stands in double quotes, so nothing a caller writes is an operator, a column name
+//! or a syntax error. Words are joined with OR and ranked; a word of three letters or more also
+//! finds the words that start with it.
+
+use crate::domain::{Error, Result};
+
+/// The most words of a query that count.
+const MAX_WORDS: usize = 32;
+/// The most text of a query that is looked at, in bytes.
+const MAX_TEXT_BYTES: usize = 4096;
+/// From so many characters on, a word also stands for the beginning of longer ones.
+const MIN_PREFIX_CHARS: usize = 3;
+
+/// The expression for `text`.
+///
+/// # Errors
+/// `BadInput` when it holds no word.
+pub(super) fn expression(text: &str) -> Result<String> {
+    let words = words(text);
+    if words.is_empty() {
+        return Err(Error::bad_input("the query has no words"));
+    }
+    let mut expression = String::with_capacity(words.iter().map(|w| 2 * w.len() + 16).sum());
+    for word in &words {
+        if !expression.is_empty() {
+            expression.push_str(" OR ");
+        }
+        // SECURITY: a word holds letters, digits and marks only, so the quotes cannot be closed
+        // from inside. Held by `no_text_is_syntax` and `any_text_can_be_searched_for`.
+        let quoted = ["\"", word, "\""].concat();
+        expression.push_str(&quoted);
+        if word.chars().count() >= MIN_PREFIX_CHARS {
+            // Both: the whole word ranks above words that only start with it.
+            expression.push_str(" OR ");
+            expression.push_str(&quoted);
+            expression.push('*');
+        }
+    }
+    Ok(expression)
+}
+
+/// The first different words, lowercase.
+fn words(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let text = &text[..text.floor_char_boundary(MAX_TEXT_BYTES)];
+    for word in text.split(|c: char| !is_of_word(c)).filter(|w| !w.is_empty()) {
+        let word = word.to_lowercase();
+        if word.chars().any(char::is_alphanumeric) && !found.contains(&word) {
+            found.push(word);
+        }
+        if found.len() == MAX_WORDS {
+            break;
+        }
+    }
+    found
+}
+
+/// Letters, digits, and the marks that are written over them.
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '\u{300}'..='\u{36f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_and_joined() {
+        assert_eq!(expression("Go, World!").unwrap(), r#""go" OR "world" OR "world"*"#);
+        assert_eq!(expression("a A a").unwrap(), r#""a""#);
+        assert_eq!(words("naïve Füße 北京 x²").len(), 4);
+    }
+
+    #[test]
+    fn no_text_is_syntax() {
+        for (text, words) in [
+            ("content:secret", r#""content" OR "content"* OR "secret" OR "secret"*"#),
+            ("a AND NOT b", r#""a" OR "and" OR "and"* OR "not" OR "not"* OR "b""#),
+            ("\"x\" NEAR(y", r#""x" OR "near" OR "near"* OR "y""#),
+            ("x\0y*", r#""x" OR "y""#),
+        ] {
+            assert_eq!(expression(text).unwrap(), words, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_words_is_refused() {
+        for text in ["", " ", "\0", "!?*\"()", "\u{301}", "—"] {
+            assert_eq!(
+                expression(text).unwrap_err().public(),
+                "the query has no words",
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn long_queries_are_cut() {
+        let many: String = (0..200).map(|i| ["w", &i.to_string(), " "].concat()).collect();
+        assert_eq!(words(&many).len(), MAX_WORDS);
+        assert!(expression(&"ä".repeat(100_000)).unwrap().len() < 3 * MAX_TEXT_BYTES);
+    }
+
+    proptest! {
+        #[test]
+        fn quotes_are_ours_alone(text in any::<String>()) {
+            if let Ok(expression) = expression(&text) {
+                for part in expression.split(" OR ") {
+                    let word = part.trim_end_matches('*');
+                    prop_assert!(word.len() > 2 && word.starts_with('"') && word.ends_with('"'));
+                    prop_assert!(!word[1..word.len() - 1].contains(['"', '\0']));
+                }
+            }
+        }
+    }
+}
