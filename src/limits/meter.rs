@@ -207,23 +207,23 @@ mod tests {
 
     /// The simplest thing that could be right: a bucket of nanoseconds that fills with time.
     struct Model {
-        held_ns: u128,
-        every_ns: u128,
-        full_ns: u128,
+        held: u128,
+        every: u128,
+        full: u128,
     }
 
     impl Model {
         fn pass(&mut self, time: Duration) {
-            self.held_ns = self.full_ns.min(self.held_ns + time.as_nanos());
+            self.held = self.full.min(self.held + time.as_nanos());
         }
 
         fn count(&mut self) -> (bool, u32, Duration) {
-            let allowed = self.held_ns >= self.every_ns;
+            let allowed = self.held >= self.every;
             if allowed {
-                self.held_ns -= self.every_ns;
+                self.held -= self.every;
             }
-            let remaining = u32::try_from(self.held_ns / self.every_ns).unwrap();
-            let wait = if remaining > 0 { 0 } else { self.every_ns - self.held_ns };
+            let remaining = u32::try_from(self.held / self.every).unwrap();
+            let wait = if remaining > 0 { 0 } else { self.every - self.held };
             (allowed, remaining, Duration::from_nanos(u64::try_from(wait).unwrap()))
         }
     }
@@ -236,13 +236,15 @@ mod tests {
             steps in prop::collection::vec((0_u32..3, 0_u64..20_000, any::<bool>()), 1..300),
         ) {
             let (meter, clock) = meter(requests, seconds, 100);
-            let every_ns = (Duration::from_secs(seconds) / requests).as_nanos();
-            let full_ns = every_ns * u128::from(requests);
-            let mut models = [(); 3].map(|()| Model { held_ns: full_ns, every_ns, full_ns });
+            let every = (Duration::from_secs(seconds) / requests).as_nanos();
+            let full = every * u128::from(requests);
+            let mut models = [(); 3].map(|()| Model { held: full, every, full });
             for (key, wait_ms, sweep) in steps {
                 let wait = Duration::from_millis(wait_ms);
                 clock.advance(wait);
-                models.iter_mut().for_each(|model| model.pass(wait));
+                for model in &mut models {
+                    model.pass(wait);
+                }
                 if sweep {
                     meter.sweep();
                 }

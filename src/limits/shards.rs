@@ -37,8 +37,9 @@ impl<K: Hash + Eq, V> Shards<K, V> {
 
     /// Runs `act` on the piece that `key` belongs to; it may look up, insert and remove.
     pub fn with<R>(&self, key: &K, act: impl FnOnce(&mut HashMap<K, V>) -> R) -> R {
-        let piece = self.hasher.hash_one(key) as usize % PIECES;
-        self.change(&self.pieces[piece], act)
+        let piece = self.hasher.hash_one(key) % PIECES as u64;
+        #[expect(clippy::cast_possible_truncation, reason = "it is below `PIECES`")]
+        self.change(&self.pieces[piece as usize], act)
     }
 
     /// Keeps only what `keep` accepts, one piece after the other.

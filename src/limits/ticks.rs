@@ -11,7 +11,7 @@ use crate::domain::{clock::Clock, limits::Rate};
 
 /// Longer windows are cut to this: `governor` counts in nanoseconds of 64 bits and panics
 /// beyond them.
-const LONGEST_WINDOW: Duration = Duration::from_secs(10 * 366 * 86_400);
+const LONGEST_WINDOW: Duration = Duration::from_hours(10 * 366 * 24);
 
 /// `domain::clock::Clock` as a `governor::clock::Clock`.
 #[derive(Debug, Clone)]
