@@ -1,4 +1,27 @@
 //! The proof that a decision was made.
+//!
+//! Outside this room there is no way to make one. INVARIANT I2, held by the compiler:
+//!
+//! ```compile_fail,E0624
+//! // i2_a_permit_cannot_be_built_outside_policy
+//! use memgate::{domain::{action::{Action, Resource}, key::KeyId}, policy::Permit};
+//! let key = KeyId::parse("000000000000").unwrap();
+//! let forged = Permit::new(Action::MemoryRead, Resource::Deployment, key);
+//! ```
+//!
+//! ```compile_fail,E0451
+//! // i2_a_permit_has_no_public_field
+//! use memgate::{domain::{action::{Action, Resource}, key::KeyId}, policy::Permit};
+//! let key = KeyId::parse("000000000000").unwrap();
+//! let forged = Permit { action: Action::MemoryRead, resource: Resource::Deployment, key };
+//! ```
+//!
+//! ```compile_fail,E0599
+//! // i2_a_permit_cannot_be_doubled
+//! fn twice(permit: memgate::policy::Permit) -> [memgate::policy::Permit; 2] {
+//!     [permit.clone(), permit]
+//! }
+//! ```
 
 use crate::domain::{
     action::{Access, Action, Resource},

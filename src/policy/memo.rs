@@ -1,0 +1,219 @@
+//! Decisions of one generation of policies, remembered: two bits for each action and resource.
+//!
+//! What must stay true: a remembered decision is used only for a caller of whom everything that
+//! the decision could depend on is the same, and only while the policies that made it are in
+//! force. A changed key is a different caller; a reload makes a new, empty memo.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use moka::sync::Cache;
+
+use super::facts::Subject;
+use crate::domain::{
+    action::{Action, Resource},
+    key::{KeyId, Role},
+    pack::Packs,
+    tenant::{TenantId, TenantLabel},
+};
+
+/// Keys remembered; the least used one is dropped first.
+const MAX_KEYS: u64 = 20_000;
+/// Tenants besides its own remembered of one key.
+const MAX_OTHERS: usize = 64;
+
+/// Decisions of one policy generation.
+#[derive(Debug)]
+pub(super) struct Memo {
+    keys: Cache<KeyId, Arc<Remembered>>,
+}
+
+/// One key as it was when its decisions were made, and the decisions.
+#[derive(Debug)]
+struct Remembered {
+    role: Role,
+    tenant: Option<TenantId>,
+    act_as: Box<[TenantLabel]>,
+    packs: Packs,
+    own: Decisions,
+    deployment: Decisions,
+    others: Mutex<HashMap<TenantId, Decisions>>,
+}
+
+/// Two bits for each action: whether it was decided, and how.
+#[derive(Debug, Default)]
+struct Decisions(AtomicU64);
+
+const _: () = assert!(Action::ALL.len() <= 32, "two bits for each action fit into 64");
+
+impl Decisions {
+    fn get(&self, action: Action) -> Option<bool> {
+        let bits = self.0.load(Ordering::Relaxed) >> (2 * action as u64);
+        (bits & 2 != 0).then_some(bits & 1 != 0)
+    }
+
+    fn set(&self, action: Action, allowed: bool) {
+        let bits = 2 | u64::from(allowed);
+        self.0.fetch_or(bits << (2 * action as u64), Ordering::Relaxed);
+    }
+}
+
+impl Memo {
+    pub(super) fn new() -> Self {
+        Self { keys: Cache::new(MAX_KEYS) }
+    }
+
+    /// What was decided before, if it was.
+    pub(super) fn recall(
+        &self,
+        subject: &Subject<'_>,
+        action: Action,
+        resource: &Resource,
+    ) -> Option<bool> {
+        let remembered = self.keys.get(subject.key).filter(|r| r.is_of(subject))?;
+        match resource {
+            Resource::Deployment => remembered.deployment.get(action),
+            Resource::Tenant(id) if remembered.tenant.as_ref() == Some(id) => {
+                remembered.own.get(action)
+            }
+            Resource::Tenant(id) => {
+                let others = remembered.others.lock().unwrap_or_else(PoisonError::into_inner);
+                others.get(id)?.get(action)
+            }
+        }
+    }
+
+    /// Remembers a decision.
+    pub(super) fn remember(
+        &self,
+        subject: &Subject<'_>,
+        action: Action,
+        resource: &Resource,
+        allowed: bool,
+    ) {
+        let known = self.keys.get(subject.key).filter(|r| r.is_of(subject));
+        let remembered = known.unwrap_or_else(|| {
+            let fresh = Arc::new(Remembered::of(subject));
+            self.keys.insert(subject.key.clone(), fresh.clone());
+            fresh
+        });
+        match resource {
+            Resource::Deployment => remembered.deployment.set(action, allowed),
+            Resource::Tenant(id) if remembered.tenant.as_ref() == Some(id) => {
+                remembered.own.set(action, allowed);
+            }
+            Resource::Tenant(id) => {
+                let mut others = remembered.others.lock().unwrap_or_else(PoisonError::into_inner);
+                if others.len() < MAX_OTHERS || others.contains_key(id) {
+                    others.entry(id.clone()).or_default().set(action, allowed);
+                }
+            }
+        }
+    }
+}
+
+impl Remembered {
+    fn of(subject: &Subject<'_>) -> Self {
+        Self {
+            role: subject.role,
+            tenant: subject.tenant.map(|t| t.id.clone()),
+            act_as: subject.act_as.into(),
+            packs: subject.packs,
+            own: Decisions::default(),
+            deployment: Decisions::default(),
+            others: Mutex::default(),
+        }
+    }
+
+    fn is_of(&self, subject: &Subject<'_>) -> bool {
+        self.role == subject.role
+            && self.tenant.as_ref() == subject.tenant.map(|t| &t.id)
+            && *self.act_as == *subject.act_as
+            && self.packs == subject.packs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{random::OsEntropy, tenant::Tenant};
+
+    fn tenant(label: &str) -> Tenant {
+        let (id, label) = (TenantId::random(&OsEntropy), TenantLabel::parse(label).unwrap());
+        Tenant { id, label, created_at: Timestamp::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn a_changed_caller_is_not_remembered() {
+        let memo = Memo::new();
+        let (acme, globex) = (tenant("acme"), tenant("globex"));
+        let key = KeyId::random(&OsEntropy);
+        let caller = Subject {
+            key: &key,
+            role: Role::Agent,
+            tenant: Some(&acme),
+            act_as: &[],
+            packs: Packs::default(),
+        };
+        let resource = Resource::Tenant(acme.id.clone());
+        memo.remember(&caller, Action::MemoryRead, &resource, true);
+        let recall = |caller: &Subject<'_>| memo.recall(caller, Action::MemoryRead, &resource);
+        assert_eq!(recall(&caller), Some(true));
+        let act_as = [globex.label.clone()];
+        for changed in [
+            Subject { role: Role::Operator, ..caller },
+            Subject { tenant: None, ..caller },
+            Subject { tenant: Some(&globex), ..caller },
+            Subject { act_as: &act_as, ..caller },
+            Subject { packs: Packs::from(Vec::new()), ..caller },
+            Subject { key: &KeyId::random(&OsEntropy), ..caller },
+        ] {
+            assert_eq!(recall(&changed), None, "{changed:?}");
+        }
+        assert_eq!(memo.recall(&caller, Action::MemoryWrite, &resource), None);
+    }
+
+    #[test]
+    fn tenants_of_one_key_are_remembered_up_to_a_bound() {
+        let memo = Memo::new();
+        let key = KeyId::random(&OsEntropy);
+        let caller = Subject {
+            key: &key,
+            role: Role::Agent,
+            tenant: None,
+            act_as: &[],
+            packs: Packs::default(),
+        };
+        let resources: Vec<_> =
+            (0..MAX_OTHERS + 10).map(|_| Resource::Tenant(TenantId::random(&OsEntropy))).collect();
+        for resource in &resources {
+            memo.remember(&caller, Action::Connect, resource, false);
+        }
+        let recalled = resources.iter().filter_map(|r| memo.recall(&caller, Action::Connect, r));
+        assert_eq!(recalled.count(), MAX_OTHERS);
+    }
+
+    proptest! {
+        #[test]
+        fn two_bits_for_each_action(decided in prop::collection::vec((0..Action::ALL.len(), any::<bool>()), 0..40)) {
+            let decisions = Decisions::default();
+            let mut model = HashMap::new();
+            for (n, allowed) in decided {
+                // A generation never decides the same question in two ways.
+                let allowed = *model.entry(n).or_insert(allowed);
+                decisions.set(Action::ALL[n], allowed);
+                for (m, action) in Action::ALL.iter().enumerate() {
+                    prop_assert_eq!(decisions.get(*action), model.get(&m).copied());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! A set of policies that has been checked: what does not pass is never asked.
+//!
+//! Strict validation against our schema; every warning counts as an error, because a policy that
+//! can never match is a permission somebody believes in. Every policy has an `@id`, so that a
+//! log, an audit record and a test can name the rule that decided.
+
+use std::{collections::HashMap, str::FromStr};
+
+use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use jiff::Timestamp;
+use miette::Diagnostic;
+
+pub use super::cedar::Verdict;
+use super::{
+    builtin,
+    cedar::{self, Names},
+    facts::{Directory, Object, Subject},
+    problem::Problem,
+};
+use crate::domain::action::{Action, Resource};
+
+const COMPARE: &str = "compare with `schema.cedarschema`, which lists what a policy can speak of";
+const MEND: &str = "mend the syntax; docs.cedarpolicy.com describes it";
+
+/// One file of policies.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Its name, for complaints.
+    pub file: &'a str,
+    /// What it says.
+    pub text: &'a str,
+}
+
+/// Policies that passed.
+#[derive(Debug)]
+pub struct Set {
+    names: Names,
+    schema: Schema,
+    policies: PolicySet,
+    reads_circumstances: bool,
+}
+
+impl Set {
+    /// Checks these files, all of them, as one set.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order of the files.
+    pub fn compile(sources: &[Source<'_>]) -> Result<Self, Vec<Problem>> {
+        let mut found = Vec::new();
+        let ours = |says: &dyn Diagnostic| {
+            vec![Problem::of_cedar("schema.cedarschema", builtin::SCHEMA, says, MEND)]
+        };
+        let names = Names::new().map_err(|e| ours(e.as_ref()))?;
+        let schema = Schema::from_cedarschema_str(builtin::SCHEMA)
+            .map(|(schema, _)| schema)
+            .map_err(|e| ours(&e))?;
+
+        let mut policies = PolicySet::new();
+        let mut written_in = HashMap::new();
+        for source in sources {
+            for policy in parse(*source, &mut found) {
+                let id = policy.id().clone();
+                if policies.add(policy).is_err() {
+                    let what = format!("a second policy with `@id(\"{id}\")`");
+                    found.push(Problem::of_file(source.file, what, "give each its own id"));
+                } else {
+                    written_in.insert(id, *source);
+                }
+            }
+        }
+
+        let checked = Validator::new(schema.clone()).validate(&policies, ValidationMode::Strict);
+        let errors = checked.validation_errors().map(|e| (e.policy_id(), e as &dyn Diagnostic));
+        let warnings = checked.validation_warnings().map(|w| (w.policy_id(), w as &dyn Diagnostic));
+        for (id, says) in errors.chain(warnings) {
+            let source = written_in.get(id).copied().unwrap_or(Source { file: "?", text: "" });
+            found.push(Problem::of_cedar(source.file, source.text, says, COMPARE));
+        }
+        if !found.is_empty() {
+            return Err(found);
+        }
+        let reads_circumstances = policies.policies().any(reads_context);
+        Ok(Self { names, schema, policies, reads_circumstances })
+    }
+
+    /// Whether some policy looks at the circumstances of a request. If none does, a decision
+    /// depends on caller, action and resource alone and may be remembered.
+    #[must_use]
+    pub fn reads_circumstances(&self) -> bool {
+        self.reads_circumstances
+    }
+
+    /// The ids of its policies, in alphabetical order.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        let mut ids: Vec<_> = self.policies.policies().map(|p| p.id().to_string()).collect();
+        ids.sort();
+        ids
+    }
+
+    /// Decides. A tenant that does not exist is denied like one that is not the caller's (I4).
+    #[must_use]
+    pub fn decide(
+        &self,
+        subject: &Subject<'_>,
+        action: Action,
+        resource: &Resource,
+        tenants: &dyn Directory,
+        now: Timestamp,
+    ) -> Verdict {
+        let Some(object) = Object::find(resource, subject, tenants) else {
+            return Verdict { allowed: false, because: Vec::new(), errors: Vec::new() };
+        };
+        let set = (&self.names, &self.schema, &self.policies);
+        cedar::evaluate(set, subject, action, &object, tenants, now)
+    }
+}
+
+/// The policies of one file, each under its `@id`.
+fn parse(source: Source<'_>, found: &mut Vec<Problem>) -> Vec<Policy> {
+    let Source { file, text } = source;
+    let parsed = match PolicySet::from_str(text) {
+        Ok(parsed) => parsed,
+        Err(errors) => {
+            found.extend(errors.iter().map(|e| Problem::of_cedar(file, text, e, MEND)));
+            return Vec::new();
+        }
+    };
+    for template in parsed.templates() {
+        let what = format!("a template (`{}`) that nothing fills in", template.id());
+        found.push(Problem::of_file(file, what, "write the policy out, without `?principal`"));
+    }
+    let mut named = Vec::new();
+    for policy in parsed.policies() {
+        if let Some(id) = policy.annotation("id").filter(|id| !id.is_empty()) {
+            named.push(policy.new_id(PolicyId::new(id)));
+        } else {
+            let what = format!("the policy at position {} has no id", position(policy));
+            found.push(Problem::of_file(file, what, "write `@id(\"…\")` before it"));
+        }
+    }
+    named
+}
+
+/// Cedar numbers the policies of a file `policy0`, `policy1`, …
+fn position(policy: &Policy) -> usize {
+    let id = policy.id().to_string();
+    id.strip_prefix("policy").and_then(|n| n.parse::<usize>().ok()).unwrap_or(0) + 1
+}
+
+/// Does the policy look at `context`? When in doubt, it does.
+fn reads_context(policy: &Policy) -> bool {
+    fn mentions(value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::Object(map) => map
+                .iter()
+                .any(|(key, inner)| (key == "Var" && inner == "context") || mentions(inner)),
+            serde_json::Value::Array(items) => items.iter().any(mentions),
+            _ => false,
+        }
+    }
+    policy.to_json().map_or(true, |json| mentions(&json))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::world::World, *};
+    use crate::domain::{
+        key::{KeyId, Role},
+        pack::{Pack, Packs},
+        tenant::TenantLabel,
+    };
+
+    fn set(text: &str) -> Result<Set, Vec<Problem>> {
+        Set::compile(&[Source { file: "x.cedar", text }])
+    }
+
+    /// What the set says to an agent of `own` about `memory_read` of `other`.
+    fn reads(set: &Set, own: &str, other: &str, act_as: &[&str]) -> Verdict {
+        let label = |text: &str| TenantLabel::parse(text).unwrap();
+        let mut world = World::default();
+        let own = world.tenant(&label(own)).unwrap();
+        let other = world.tenant(&label(other)).unwrap();
+        let act_as: Vec<_> = act_as.iter().map(|text| label(text)).collect();
+        for label in &act_as {
+            world.tenant(label).unwrap();
+        }
+        let subject = Subject {
+            key: &World::key().unwrap(),
+            role: Role::Agent,
+            tenant: Some(&own),
+            act_as: &act_as,
+            packs: Packs::default(),
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        set.decide(&subject, Action::MemoryRead, &Resource::Tenant(other.id), &world, now)
+    }
+
+    const PERMIT_ALL: &str = "@id(\"all\") permit (principal, action, resource);";
+
+    #[test]
+    fn i3_no_policy_denies() {
+        let verdict = reads(&set("").unwrap(), "acme", "acme", &[]);
+        assert_eq!(verdict, Verdict { allowed: false, because: vec![], errors: vec![] });
+    }
+
+    #[test]
+    fn i3_a_forbid_that_fails_denies() {
+        assert!(reads(&set(PERMIT_ALL).unwrap(), "acme", "acme", &[]).allowed);
+        // Cedar skips the failing forbid and says "allow"; memgate must not.
+        let failing = "@id(\"no\") forbid (principal, action, resource)
+                       when { context.now.toTime() == duration(\"1d\") ||
+                              9223372036854775807 + 1 == 0 };";
+        let verdict = reads(&set(&format!("{PERMIT_ALL}{failing}")).unwrap(), "acme", "acme", &[]);
+        assert!(!verdict.allowed);
+        assert_eq!(verdict.because, ["all"]);
+        assert!(verdict.errors[0].contains("overflow"), "{:?}", verdict.errors);
+    }
+
+    #[test]
+    fn i3_a_permit_that_fails_denies_what_another_permits() {
+        let failing = "@id(\"odd\") permit (principal, action, resource)
+                       when { 9223372036854775807 + 1 == 0 };";
+        let verdict = reads(&set(&format!("{PERMIT_ALL}{failing}")).unwrap(), "acme", "acme", &[]);
+        assert!(!verdict.allowed && !verdict.errors.is_empty());
+    }
+
+    #[test]
+    fn i3_facts_that_do_not_fit_the_schema_deny() {
+        let set = set(PERMIT_ALL).unwrap();
+        let subject = Subject {
+            key: &World::key().unwrap(),
+            role: Role::Operator,
+            tenant: None,
+            act_as: &[],
+            packs: Packs::default(),
+        };
+        let (world, now) = (World::default(), Timestamp::UNIX_EPOCH);
+        let said = |action| set.decide(&subject, action, &Resource::Deployment, &world, now);
+        assert!(said(Action::SessionList).allowed);
+        // `connect` is never about the deployment.
+        let verdict = said(Action::Connect);
+        assert!(!verdict.allowed && !verdict.errors.is_empty());
+    }
+
+    #[test]
+    fn i4_a_tenant_that_does_not_exist_is_denied() {
+        let set = set(PERMIT_ALL).unwrap();
+        let subject = Subject {
+            key: &World::key().unwrap(),
+            role: Role::Agent,
+            tenant: None,
+            act_as: &[],
+            packs: Packs::default(),
+        };
+        let id = crate::domain::tenant::TenantId::parse("t_zzzzzzzzzzzzzzzzzzzz").unwrap();
+        let (world, now) = (World::default(), Timestamp::UNIX_EPOCH);
+        let verdict = set.decide(&subject, Action::MemoryRead, &Resource::Tenant(id), &world, now);
+        assert!(!verdict.allowed);
+    }
+
+    #[test]
+    fn every_pack_and_role_is_in_the_schema() {
+        let set = set(PERMIT_ALL).unwrap();
+        let world = World::default();
+        for role in [Role::Agent, Role::Operator] {
+            for pack in Pack::ALL {
+                let subject = Subject {
+                    key: &KeyId::parse("env-local").unwrap(),
+                    role,
+                    tenant: None,
+                    act_as: &[],
+                    packs: [pack].into_iter().collect(),
+                };
+                let now = Timestamp::UNIX_EPOCH;
+                let verdict =
+                    set.decide(&subject, Action::StatsRead, &Resource::Deployment, &world, now);
+                assert!(verdict.allowed, "{role} {pack}: {:?}", verdict.errors);
+            }
+        }
+    }
+
+    #[test]
+    fn complaints_name_the_line_and_say_what_to_do() {
+        let cases = [
+            ("\n\n@id(\"a\")\npermit (principal action, resource);", 4, "unexpected token"),
+            ("\n@id(\"a\")\npermit (principal, action == Action::\"fly\", resource);", 3, "fly"),
+            (
+                "@id(\"a\")\npermit (principal in Role::\"opertor\", action, resource);",
+                2,
+                "opertor",
+            ),
+            (
+                "@id(\"a\")\npermit (principal, action, resource is Tenant)\n\
+                 when { principal.tenant == resource };",
+                3,
+                "tenant",
+            ),
+        ];
+        for (text, line, word) in cases {
+            let found = set(text).unwrap_err();
+            let said = found[0].to_string();
+            assert!(said.starts_with(&format!("x.cedar:{line}: ")), "{said}");
+            assert!(said.contains(word), "{said}");
+            assert!(!found[0].fix.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_warning_refuses_the_set() {
+        // It can never match, so whoever wrote it believes in something that is not there.
+        let found = set("@id(\"a\") permit (principal, action, resource) when { false };");
+        assert!(found.unwrap_err()[0].what.contains("impossible"));
+        // An action on a resource that it is never asked about.
+        let found = set("@id(\"a\")
+            permit (principal, action == Action::\"connect\", resource is Deployment);");
+        assert!(found.is_err());
+    }
+
+    #[test]
+    fn ids_are_there_and_unique_and_templates_are_not() {
+        let what = |text: &str| set(text).unwrap_err()[0].what.clone();
+        assert!(what("permit (principal, action, resource);").contains("position 1 has no id"));
+        assert!(what(&format!("{PERMIT_ALL}{PERMIT_ALL}")).contains("a second policy"));
+        let template = "@id(\"t\") permit (principal == ?principal, action, resource);";
+        assert!(what(template).contains("template"));
+    }
+
+    #[test]
+    fn reading_the_circumstances_is_noticed() {
+        let text = "@id(\"n\") forbid (principal, action, resource)
+                    unless { if true then context.now > datetime(\"1970-01-02\") else false };";
+        let night = set(&format!("{PERMIT_ALL}{text}")).unwrap();
+        assert!(night.reads_circumstances());
+        assert!(!set(PERMIT_ALL).unwrap().reads_circumstances());
+        // A string that says "context" is not a look at it.
+        let text = "@id(\"s\") permit (principal, action, resource is Tenant)
+                    when { resource.label == \"context\" };";
+        assert!(!set(text).unwrap().reads_circumstances());
+    }
+
+    fn label() -> impl Strategy<Value = String> {
+        "[a-z0-9][a-z0-9_-]{0,62}"
+    }
+
+    /// Labels are data: whatever a tenant is called, it is itself and nobody else.
+    #[test]
+    fn i1_a_label_is_never_syntax() {
+        let set = super::super::load::load(None).unwrap();
+        proptest!(|(own in label(), other in label(), third in label())| {
+            prop_assert!(reads(&set, &own, &own, &[]).allowed);
+            prop_assert_eq!(reads(&set, &own, &other, &[]).allowed, own == other);
+            let acting = reads(&set, &own, &other, &[&third]);
+            prop_assert_eq!(acting.allowed, other == own || other == third);
+            prop_assert!(reads(&set, &own, &other, &[&other]).allowed);
+        });
+    }
+}
