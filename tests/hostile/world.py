@@ -159,15 +159,15 @@ class World:
             values |= {f"TENANT_{side}_NAME": name, f"TENANT_{side}_ID": tenant["id"],
                        f"CANARY_{side}": canary, f"CANARY_{side}_PREFIX": canary[:10]}
             made = self.make_key(name)
-            values |= {f"TENANT_{side}_KEY": made["key"], f"KEY_ID_{side}": made["id"]}
-            stored = self.tool(made["key"], "store_memory",
+            values |= {f"TENANT_{side}_KEY": made["secret"], f"KEY_ID_{side}": made["id"]}
+            stored = self.tool(made["secret"], "store_memory",
                                content=f"{values['CANARY_A_WORD']} {canary}", tags=canary)
             result = stored.messages()[-1]["result"]
             structured = result["structuredContent"]
             values[f"MEMORY_ID_{side}"] = structured.get("memory_id") or structured["id"]
         revoked = self.make_key(values["TENANT_A_NAME"])
         self.admin("DELETE", f"/admin/keys/{revoked['id']}")
-        values["REVOKED_KEY"] = revoked["key"]
+        values["REVOKED_KEY"] = revoked["secret"]
 
     def make_key(self, tenant):
         return self.admin("POST", "/admin/keys", {"tenant": tenant, "name": "hostile"})
@@ -179,7 +179,7 @@ class World:
             return well_formed_key()
         if name == "TENANT_A_KEY_2":  # made when asked for: cases revoke it
             made = self.make_key(self.values["TENANT_A_NAME"])
-            self.values |= {"TENANT_A_KEY_2": made["key"], "KEY_ID_A_2": made["id"]}
+            self.values |= {"TENANT_A_KEY_2": made["secret"], "KEY_ID_A_2": made["id"]}
         if name in ("SESSION_A", "SESSION_B") and name not in self.values:
             self.values[name] = self.session(self.values[f"TENANT_{name[-1]}_KEY"])
         if name == "EVENT_ID_A":

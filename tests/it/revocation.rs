@@ -55,7 +55,7 @@ fn an_expired_key_is_refused() {
     let made = world.operator().post("/admin/keys", &wish);
     // Either it is not made at all, or it does not work.
     if made.status == 201 {
-        let key = made.json()["key"].as_str().unwrap().to_owned();
+        let key = made.json()["secret"].as_str().unwrap().to_owned();
         assert_eq!(world.bearer(&key).rpc("tools/list", json!({})).http.status, 401);
     } else {
         assert_eq!(made.status, 400, "{made:?}");

@@ -117,7 +117,7 @@ impl World {
         let text = |name: &str| {
             made[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {made}")).to_owned()
         };
-        NewKey { id: text("id"), caller: self.bearer(&text("key")), secret: text("key") }
+        NewKey { id: text("id"), caller: self.bearer(&text("secret")), secret: text("secret") }
     }
 
     /// Every secret that may appear in no output.
