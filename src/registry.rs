@@ -4,12 +4,16 @@
 //! writes go to `control.db` first and are visible at once. Secrets are never here: a key's
 //! record carries an argon2id hash, and the hash never leaves the rooms `registry` and `auth`.
 
+#[cfg(test)]
+mod conformance;
 mod control;
 pub mod fingerprint;
 pub mod keyring;
 pub mod ledger;
 mod sqlite;
 pub mod tenants;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 

@@ -53,10 +53,51 @@ impl Verified {
     pub(in crate::auth) fn forget(&self, id: &KeyId) {
         self.entries.invalidate(id);
     }
+}
 
-    #[cfg(test)]
-    pub(in crate::auth) fn len(&self) -> u64 {
-        self.entries.run_pending_tasks();
-        self.entries.entry_count()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        clock::ManualClock,
+        key::{KeyRecord, Role},
+        random::OsEntropy,
+    };
+    use crate::registry::fingerprint::Fingerprints;
+
+    fn key(id: &KeyId, clock: &dyn Clock) -> Arc<Key> {
+        Arc::new(Key::unlisted(KeyRecord {
+            id: id.clone(),
+            role: Role::Operator,
+            tenant: None,
+            name: String::new(),
+            packs: None,
+            act_as: Vec::new(),
+            created_at: clock.now(),
+            expires_at: None,
+            revoked_at: None,
+        }))
+    }
+
+    #[test]
+    fn an_entry_is_for_one_text_and_goes_when_told_and_the_number_is_bounded() {
+        let clock = Arc::new(ManualClock::at("2026-11-21T12:00:00Z".parse().unwrap()));
+        let settings = Auth { cache_capacity: 5, ..Auth::default() };
+        let cache = Verified::new(&settings, clock.clone());
+        let (texts, id) = (Fingerprints::random(&OsEntropy), KeyId::random(&OsEntropy));
+
+        cache.remember(id.clone(), texts.of("right"), key(&id, clock.as_ref()));
+        assert_eq!(cache.recall(&id, &texts.of("right")).unwrap().record.id, id);
+        assert!(cache.recall(&id, &texts.of("wrong")).is_none());
+        assert!(cache.recall(&id, &texts.of("right")).is_some(), "a wrong text drops nothing");
+        cache.forget(&id);
+        assert!(cache.recall(&id, &texts.of("right")).is_none());
+
+        for _ in 0..100 {
+            let id = KeyId::random(&OsEntropy);
+            cache.remember(id.clone(), texts.of("right"), key(&id, clock.as_ref()));
+        }
+        cache.entries.run_pending_tasks();
+        assert!(cache.entries.entry_count() <= 5);
     }
 }

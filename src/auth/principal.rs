@@ -14,7 +14,29 @@ use crate::{
     registry::{keyring::Key, ledger::Caller},
 };
 
-/// A known caller. INVARIANT I2: only this room makes one.
+/// A known caller.
+///
+/// INVARIANT I2: only this room makes one. Tests: `i2_only_auth_makes_a_principal`, and this
+/// code, which would compile if the constructor or the fields could be reached:
+///
+/// ```compile_fail
+/// fn forge(real: memgate::auth::Principal) -> memgate::auth::Principal {
+///     memgate::auth::Principal { ..real }
+/// }
+/// ```
+/// ```compile_fail
+/// use memgate::{auth::Principal, domain::pack::Packs, registry::keyring::Key};
+/// fn forge(key: std::sync::Arc<Key>) -> Principal {
+///     Principal::new(key, Packs::default())
+/// }
+/// ```
+/// The same names compile as long as nothing is forged:
+/// ```
+/// use memgate::{auth::Principal, domain::pack::Packs, registry::keyring::Key};
+/// fn look(_: std::sync::Arc<Key>, real: &Principal) -> Packs {
+///     real.packs()
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Principal {
     key: Arc<Key>,
@@ -71,5 +93,25 @@ impl Principal {
 
     fn record(&self) -> &KeyRecord {
         &self.key.record
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// What the compiler refuses is in the doc tests above; this holds that nothing in this
+    /// file opens another way: no public constructor, no conversion, no default.
+    #[test]
+    fn i2_only_auth_makes_a_principal() {
+        let code = include_str!("principal.rs").split("#[cfg(test)]").next().unwrap();
+        let code: String = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert_eq!(code.matches("Self {").count(), 2, "the constructor's type and its one value");
+        assert!(code.contains("pub(in crate::auth) fn new("));
+        for door in ["Default", "Deserialize", "for Principal", "pub key", "-> Principal"] {
+            assert!(!code.contains(door), "{door}");
+        }
     }
 }

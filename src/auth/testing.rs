@@ -41,7 +41,6 @@ pub(crate) struct World {
     pub(crate) registry: Registry,
     pub(crate) authenticator: Authenticator,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) settings: Settings,
     pub(crate) stats: Arc<Stats>,
     // Dropped in this order: the lock before the directory it is in.
     pub(crate) data_dir: Arc<DataDir>,
@@ -62,26 +61,10 @@ impl World {
         let data_dir = Arc::new(DataDir::open(&directory.path().join("data")).unwrap());
         let clock = Arc::new(ManualClock::at("2026-11-21T12:00:00Z".parse().unwrap()));
         let shared: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-        let registry = Registry::open(
-            &data_dir,
-            Arc::clone(&shared),
-            Arc::new(OsEntropy),
-            &settings.limits,
-            &settings.auth.environment_keys,
-        )
-        .unwrap();
+        let registry = open(&data_dir, &settings, &shared);
         let stats = Arc::new(Stats::new(clock.now()));
-        let authenticator = Authenticator::new(
-            &registry,
-            &settings.auth,
-            settings.mcp.packs,
-            Arc::new(Rates::new(&settings.limits, Arc::clone(&shared))),
-            Arc::clone(&stats),
-            &shared,
-            TaskTracker::new(),
-        )
-        .unwrap();
-        Self { registry, authenticator, clock, settings, stats, data_dir, _directory: directory }
+        let authenticator = authenticator(&registry, &settings, &stats, &shared);
+        Self { registry, authenticator, clock, stats, data_dir, _directory: directory }
     }
 
     /// The tenant with this label, made when it is missing.
@@ -136,10 +119,35 @@ impl World {
         self.authenticator.authenticate(&parts, network()).await
     }
 
+    /// The authenticator of a process that starts now on the same data directory.
+    pub(crate) fn restarted(&self) -> Authenticator {
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let settings = Settings::default();
+        let registry = open(&self.data_dir, &settings, &clock);
+        authenticator(&registry, &settings, &self.stats, &clock)
+    }
+
     /// Moves the clock.
     pub(crate) fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
+}
+
+fn open(data_dir: &DataDir, settings: &Settings, clock: &Arc<dyn Clock>) -> Registry {
+    let keys = &settings.auth.environment_keys;
+    Registry::open(data_dir, Arc::clone(clock), Arc::new(OsEntropy), &settings.limits, keys)
+        .unwrap()
+}
+
+fn authenticator(
+    registry: &Registry,
+    settings: &Settings,
+    stats: &Arc<Stats>,
+    clock: &Arc<dyn Clock>,
+) -> Authenticator {
+    let rates = Arc::new(Rates::new(&settings.limits, Arc::clone(clock)));
+    let (auth, packs, stats) = (&settings.auth, settings.mcp.packs, Arc::clone(stats));
+    Authenticator::new(registry, auth, packs, rates, stats, clock, TaskTracker::new()).unwrap()
 }
 
 /// A request to `/mcp` with these headers.

@@ -5,8 +5,6 @@
 //! and why, is written in `stack`.
 
 pub mod access_log;
-pub mod authenticate;
-pub mod authorize;
 pub mod body;
 pub mod catch_panic;
 pub mod client_address;

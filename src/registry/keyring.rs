@@ -208,7 +208,9 @@ impl Keyring {
             .filter(|key| !key.gone.is_cancelled() && !key.works(clock))
             .map(|key| key.record.id.clone())
             .collect();
-        ended.iter().for_each(|id| self.tell_gone(id));
+        for id in &ended {
+            self.tell_gone(id);
+        }
         self.save_uses()
     }
 

@@ -123,7 +123,9 @@ impl Ledger {
             book.add(Arc::clone(&session));
             (session, dropped)
         };
-        dropped.iter().for_each(|old| old.ended().cancel());
+        for old in dropped {
+            old.ended().cancel();
+        }
         Ok(session)
     }
 
@@ -237,7 +239,9 @@ impl Ledger {
         let over = self.desk.write().take_over(|session| {
             session.ended().is_cancelled() || session.idle(now) >= self.desk.idle
         });
-        over.iter().for_each(|session| session.ended().cancel());
+        for session in over {
+            session.ended().cancel();
+        }
     }
 }
 

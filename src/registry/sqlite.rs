@@ -266,3 +266,6 @@ fn time(text: &str) -> Result<Timestamp> {
 fn damaged(table: &'static str, cause: Error) -> Error {
     Error::unavailable(format!("control.db: a row of `{table}` is damaged")).caused_by(cause)
 }
+
+#[cfg(test)]
+mod tests;

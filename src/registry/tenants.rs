@@ -45,7 +45,9 @@ impl Tenants {
         loaded: Vec<Tenant>,
     ) -> Self {
         let mut book = Book::default();
-        loaded.into_iter().for_each(|tenant| book.add(tenant));
+        for tenant in loaded {
+            book.add(tenant);
+        }
         Self { control, clock, entropy, book: RwLock::new(book), making: Mutex::default() }
     }
 
@@ -97,5 +99,60 @@ impl Tenants {
     pub fn list(&self) -> Vec<Tenant> {
         let book = self.book.read().unwrap_or_else(PoisonError::into_inner);
         book.by_label.values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use super::*;
+    use crate::registry::testing::Deployment;
+
+    fn label(text: &str) -> TenantLabel {
+        TenantLabel::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_label_is_taken_once_and_tenants_survive_a_restart() {
+        let deployment = Deployment::new();
+        let tenants = deployment.start().tenants;
+        let acme = tenants.create(&label("acme")).unwrap();
+        tenants.create(&label("aaa")).unwrap();
+        assert_eq!(tenants.create(&label("acme")).unwrap_err().kind(), Kind::Conflict);
+        assert_eq!(tenants.ensure(&label("acme")).unwrap(), acme);
+
+        for tenants in [tenants, deployment.start().tenants] {
+            assert_eq!(tenants.by_label(&label("acme")), Some(acme.clone()));
+            assert_eq!(tenants.by_id(&acme.id), Some(acme.clone()));
+            let labels: Vec<_> = tenants.list().into_iter().map(|t| t.label).collect();
+            assert_eq!(labels, [label("aaa"), label("acme")]);
+        }
+    }
+
+    #[test]
+    fn of_many_who_ask_at_once_one_makes_it_and_all_get_it() {
+        let deployment = Deployment::new();
+        let tenants = deployment.start().tenants;
+        let start = Barrier::new(8);
+        let got: Vec<_> = thread::scope(|scope| {
+            let ask = || {
+                start.wait();
+                tenants.ensure(&label("acme")).unwrap()
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        assert!(got.iter().all(|t| *t == got[0]));
+        assert_eq!(tenants.list().len(), 1);
+    }
+
+    #[test]
+    fn i6_a_tenant_that_could_not_be_written_is_not_there() {
+        let deployment = Deployment::new();
+        let tenants = deployment.start().tenants;
+        deployment.disk.set_broken(true);
+        assert_eq!(tenants.ensure(&label("acme")).unwrap_err().kind(), Kind::Unavailable);
+        assert_eq!(tenants.by_label(&label("acme")), None);
     }
 }

@@ -20,11 +20,7 @@ pub fn block(text: &str) -> String {
     let mut shown = String::with_capacity(text.len() + 10);
     shown.push(OPEN);
     shown.push('\n');
-    if text.contains([OPEN, CLOSE]) {
-        shown.extend(text.chars().map(without_fence));
-    } else {
-        shown.push_str(text);
-    }
+    shown.extend(text.chars().map(without_fence));
     shown.push('\n');
     shown.push(CLOSE);
     shown

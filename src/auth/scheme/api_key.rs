@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::auth) struct ApiKeys {
     keys: Arc<Keyring>,
-    verified: Arc<Verified>,
+    remembered: Arc<Verified>,
     verifier: Arc<Verifier>,
     default_packs: Packs,
     clock: Arc<dyn Clock>,
@@ -35,14 +35,14 @@ pub(in crate::auth) struct ApiKeys {
 impl ApiKeys {
     pub(in crate::auth) fn new(
         keys: Arc<Keyring>,
-        verified: Arc<Verified>,
+        remembered: Arc<Verified>,
         verifier: Arc<Verifier>,
         default_packs: Packs,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let forgetful = Arc::clone(&verified);
+        let forgetful = Arc::clone(&remembered);
         keys.when_gone(move |id| forgetful.forget(id));
-        Self { keys, verified, verifier, default_packs, clock }
+        Self { keys, remembered, verifier, default_packs, clock }
     }
 
     async fn judge(&self, text: &str) -> Result<Attempt> {
@@ -57,7 +57,7 @@ impl ApiKeys {
             return Ok(rejected(Reason::Malformed, None));
         };
         let PresentedKey { id, secret } = presented;
-        if let Some(key) = self.verified.recall(&id, &fingerprint) {
+        if let Some(key) = self.remembered.recall(&id, &fingerprint) {
             return Ok(self.accept(&key, AuthOutcome::Cached));
         }
 
@@ -74,7 +74,7 @@ impl ApiKeys {
         }
 
         let flight = self.verifier.join(fingerprint);
-        if let Some(key) = self.verified.recall(&id, &fingerprint) {
+        if let Some(key) = self.remembered.recall(&id, &fingerprint) {
             // Another request with this key came to its end between the two looks.
             return Ok(self.accept(&key, AuthOutcome::Cached));
         }
@@ -85,14 +85,14 @@ impl ApiKeys {
         // has the remembered entry dropped, and `accept` looks at the token after the entry was
         // put in; so either the entry is dropped there or the key is refused and dropped here.
         // Test: `i9_a_key_revoked_while_it_is_verified_is_refused`.
-        self.verified.remember(id, fingerprint, Arc::clone(key));
+        self.remembered.remember(id, fingerprint, Arc::clone(key));
         Ok(self.accept(key, AuthOutcome::Verified))
     }
 
     /// INVARIANT I9: the last look, after everything that took time.
     fn accept(&self, key: &Arc<Key>, how: AuthOutcome) -> Attempt {
         if !key.works(self.clock.as_ref()) {
-            self.verified.forget(&key.record.id);
+            self.remembered.forget(&key.record.id);
             return rejected(Reason::Gone, Some(key.record.id.clone()));
         }
         key.mark_used(self.clock.now());

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use super::{Attempt, Presented, Scheme};
 use crate::{
     auth::Principal,
+    config::auth::DEFAULT_TENANT,
     domain::{
         Result,
         clock::Clock,
@@ -32,7 +33,7 @@ impl Open {
         let record = KeyRecord {
             id: KeyId::named(&TenantLabel::parse("open")?),
             role: Role::Agent,
-            tenant: Some(tenants.ensure(&TenantLabel::parse("default")?)?),
+            tenant: Some(tenants.ensure(&TenantLabel::parse(DEFAULT_TENANT)?)?),
             name: "authentication is off".to_owned(),
             packs: None,
             act_as: Vec::new(),

@@ -92,7 +92,7 @@ impl Proof {
     }
 
     /// Tag and hash, for the database.
-    pub(in crate::registry) fn to_store(&self) -> (u16, &str) {
+    pub(crate) fn to_store(&self) -> (u16, &str) {
         (u16::from_be_bytes(self.tag), &self.hash)
     }
 

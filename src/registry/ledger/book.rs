@@ -178,7 +178,9 @@ impl Book {
     /// Takes out every session that is `over`.
     pub(super) fn take_over(&mut self, over: impl Fn(&Session) -> bool) -> Vec<Arc<Session>> {
         let out: Vec<_> = self.sessions().filter(|session| over(session)).cloned().collect();
-        out.iter().for_each(|session| self.remove(session));
+        for session in &out {
+            self.remove(session);
+        }
         out
     }
 
@@ -202,7 +204,9 @@ impl Book {
         candidates.sort_by_key(|(streams, active, _)| (*streams, *active));
         candidates.truncate(bound / 16);
         let out: Vec<_> = candidates.into_iter().map(|(.., session)| session).collect();
-        out.iter().for_each(|session| self.remove(session));
+        for session in &out {
+            self.remove(session);
+        }
         out
     }
 }

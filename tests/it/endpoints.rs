@@ -1,1 +1,0 @@
-//! Every route, called by every persona: a route without expectations fails here.
