@@ -1,1 +1,96 @@
 //! The command line: one file a command family.
+//!
+//! A command reads its arguments, calls the rooms to its left, and says what came out through
+//! one [`Printer`]. It decides nothing about safety and keeps no rule of its own. Exit codes: 0
+//! done, 1 failed, 2 wrong use or unsafe configuration ([`failure`]).
+
+pub mod client;
+pub mod completions;
+pub mod config;
+pub mod failure;
+pub mod key;
+pub mod options;
+pub mod output;
+pub mod registrar;
+pub mod secret_file;
+pub mod session;
+pub mod tenant;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use self::{failure::Failure, options::Options, output::Printer};
+use crate::config::env::Environment;
+
+/// A locked front door for AI memory: every app brings its key, each key opens one tenant.
+#[derive(Debug, Parser)]
+#[command(
+    name = "memgate",
+    version,
+    after_help = "Without a command, memgate serves. First steps:\n  \
+                  memgate                                        serve on 127.0.0.1:3000\n  \
+                  memgate tenant create acme                     make a tenant\n  \
+                  memgate key create --tenant acme --name laptop make a key for it\n  \
+                  memgate session list                           who is connected\n  \
+                  memgate doctor                                 is everything in order?",
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make, list and revoke keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Make and list tenants
+    #[command(subcommand)]
+    Tenant(tenant::Command),
+    /// List sessions of a running server, and end them
+    #[command(subcommand)]
+    Session(session::Command),
+    /// Check and show the settings
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+}
+
+/// Runs one command line; the rest of the process is `main`.
+#[must_use]
+pub fn main(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: Environment,
+    printer: &Printer,
+) -> ExitCode {
+    let result = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli.run(environment, printer),
+        Err(error) => Err(Failure::Usage(error)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(printer),
+    }
+}
+
+impl Cli {
+    fn run(self, environment: Environment, printer: &Printer) -> Result<(), Failure> {
+        let sources = self.options.sources(environment);
+        match self.command {
+            None => Ok(()),
+            Some(Command::Key(command)) => command.run(&sources, printer),
+            Some(Command::Tenant(command)) => command.run(&sources, printer),
+            Some(Command::Session(command)) => command.run(&sources, printer),
+            Some(Command::Config(command)) => command.run(&sources, printer),
+            Some(Command::Completions(arguments)) => arguments.run(printer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

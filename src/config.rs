@@ -4,6 +4,7 @@
 //! [`setting::Setting`]s. The rest of the crate sees only [`Settings`], finished and consistent:
 //! [`load::load`] makes them, or says everything that is wrong at once.
 
+pub mod advice;
 pub mod auth;
 pub mod env;
 mod file;

@@ -132,17 +132,9 @@ fn named_keys(raw: &Raw) -> Result<Vec<EnvironmentKey>, String> {
 fn agent(name: &str, text: &str) -> Result<EnvironmentKey, String> {
     let tenant = TenantLabel::parse(name)
         .map_err(|e| format!("has a tenant name that does not fit: {}", e.public()))?;
-    if RESERVED.contains(&name) {
-        return Err(format!("uses one of the names that are taken: {}", RESERVED.join(", ")));
-    }
     let secret = key_text::check(text)?;
     Ok(EnvironmentKey { tenant: Some(tenant), role: Role::Agent, secret })
 }
-
-/// Names that stand for callers without a key of their own: `env-local` is the control socket,
-/// `env-open` is everybody when authentication is off, `env-operator` is the key of
-/// `MCP_ADMIN_KEY`.
-const RESERVED: [&str; 3] = ["local", "open", "operator"];
 
 #[cfg(test)]
 mod tests {
@@ -167,9 +159,6 @@ mod tests {
             assert!(sentence.contains(entry), "{sentence}");
         }
         for name in ["../b", "..", ".", "", " ", "a ", "a.", "CON", "-rf", "~root", "$HOME", "A"] {
-            assert!(read(&format!("{name}:k7Qd93jf8sLw02Xm")).is_err(), "{name:?}");
-        }
-        for name in RESERVED {
             assert!(read(&format!("{name}:k7Qd93jf8sLw02Xm")).is_err(), "{name:?}");
         }
         assert!(read("").is_err());

@@ -9,6 +9,9 @@ use crate::domain::secret::Secret;
 /// The fewest characters of a key.
 pub const MIN_CHARS: usize = 16;
 
+/// The most characters: longer credentials are turned away before they are looked at.
+pub const MAX_CHARS: usize = 512;
+
 /// The fewest different characters: sixteen times `a` is no key.
 const MIN_DIFFERENT: usize = 6;
 
@@ -46,6 +49,9 @@ pub fn check(text: &str) -> Result<Secret, String> {
     }
     if text.len() < MIN_CHARS {
         return Err(format!("is shorter than {MIN_CHARS} characters; {MAKE_ONE}"));
+    }
+    if text.len() > MAX_CHARS {
+        return Err(format!("is longer than {MAX_CHARS} characters; {MAKE_ONE}"));
     }
     if is_placeholder(text) {
         return Err(format!("is a placeholder from an example; {MAKE_ONE}"));
@@ -86,6 +92,7 @@ mod tests {
             ("two words make no key", "no header"),
             ("schlüssel-mit-umlaut", "no header"),
             ("line\u{7f}break-in-a-key", "no header"),
+            (&"0123456789abcdef".repeat(33), "longer"),
         ] {
             let sentence = check(bad).unwrap_err();
             assert!(sentence.contains(word), "{bad:?}: {sentence}");

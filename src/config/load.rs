@@ -140,9 +140,17 @@ impl Given {
 /// # Errors
 /// All problems at once.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
+    let (loaded, problems) = survey(sources);
+    Problems::check(problems).map(|()| loaded)
+}
+
+/// Reads as much as can be read, and says what is wrong with the rest: for commands that
+/// explain. SECURITY: never serve with settings that came with problems.
+#[must_use]
+pub fn survey(sources: &Sources) -> (Loaded, Vec<Problem>) {
     let (loaded, mut problems) = collect(sources);
     problems.extend(safety::check(&loaded.settings));
-    Problems::check(problems).map(|()| loaded)
+    (loaded, problems)
 }
 
 /// Reads everything without asking whether it is safe to serve with: for commands that open no

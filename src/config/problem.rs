@@ -17,11 +17,19 @@ impl Problem {
     pub fn new(place: impl Into<String>, sentence: impl Into<String>) -> Self {
         Self { place: place.into(), sentence: sentence.into() }
     }
+
+    /// A problem whose sentence says itself where it stands.
+    pub fn sentence(sentence: impl Into<String>) -> Self {
+        Self::new("", sentence)
+    }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.place, self.sentence)
+        if !self.place.is_empty() {
+            write!(f, "{} ", self.place)?;
+        }
+        f.write_str(&self.sentence)
     }
 }
 

@@ -1,0 +1,258 @@
+//! The control plane as a command sees it: through the running server, or directly.
+//!
+//! A server that runs holds the lock of the data directory, so it is asked over its socket.
+//! Without one, the command takes the lock and opens the registry itself. Both give the same
+//! records as JSON, so that `--json` prints the same either way.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{client::Client, failure::Failure};
+use crate::{
+    config::{load, load::Sources},
+    db::{data_dir::DataDir, paths::Paths},
+    domain::{
+        Error, Result,
+        clock::SystemClock,
+        key::{KeyId, Role},
+        pack::Packs,
+        random::OsEntropy,
+        secret::Secret,
+        tenant::TenantLabel,
+    },
+    registry::{Registry, keyring::NewKey},
+};
+
+/// Tenants and keys, wherever they are.
+#[derive(Debug)]
+pub enum Registrar {
+    /// A server runs on the data directory.
+    Running(Client),
+    /// Nobody does; we hold the lock.
+    Direct(Box<Direct>),
+}
+
+/// The registry, opened by this command.
+#[derive(Debug)]
+pub struct Direct {
+    registry: Registry,
+    _data_dir: DataDir,
+}
+
+/// What a new key shall be, as it was asked for.
+#[derive(Debug)]
+pub struct Wish {
+    /// Agent or operator.
+    pub role: Role,
+    /// The tenant of an agent key.
+    pub tenant: Option<TenantLabel>,
+    /// What its owner calls it.
+    pub name: String,
+    /// Its packs, or the deployment's default.
+    pub packs: Option<Packs>,
+    /// Other tenants it may name.
+    pub act_as: Vec<TenantLabel>,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Registrar {
+    /// Finds the running server, or opens the data directory, which is made when it is missing.
+    ///
+    /// # Errors
+    /// Settings that cannot be read; a data directory that cannot be used.
+    pub fn open(sources: &Sources) -> Result<Self, Failure> {
+        let settings = load::read(sources)?.settings;
+        let socket = Paths::below(&settings.storage.data_dir).control_socket();
+        if let Some(client) = Client::find(socket)? {
+            return Ok(Self::Running(client));
+        }
+        let data_dir = DataDir::open(&settings.storage.data_dir)?;
+        let registry = Registry::open(
+            &data_dir,
+            Arc::new(SystemClock::new()),
+            Arc::new(OsEntropy),
+            &settings.limits,
+            &settings.auth.environment_keys,
+        )?;
+        Ok(Self::Direct(Box::new(Direct { registry, _data_dir: data_dir })))
+    }
+
+    /// Every tenant.
+    ///
+    /// # Errors
+    /// What the server says, or `Unavailable`.
+    pub fn tenants(&self) -> Result<Vec<Value>> {
+        match self {
+            Self::Running(client) => Ok(list(client.get("/admin/tenants")?, "tenants")),
+            Self::Direct(direct) => records(&direct.registry.tenants.list()),
+        }
+    }
+
+    /// Makes a tenant.
+    ///
+    /// # Errors
+    /// `Conflict` when the label is taken; `Unavailable`.
+    pub fn create_tenant(&self, label: &TenantLabel) -> Result<Value> {
+        match self {
+            Self::Running(client) => client.post("/admin/tenants", &json!({ "label": label })),
+            Self::Direct(direct) => record(&direct.registry.tenants.create(label)?),
+        }
+    }
+
+    /// Every key; no secret is among them.
+    ///
+    /// # Errors
+    /// What the server says, or `Unavailable`.
+    pub fn keys(&self) -> Result<Vec<Value>> {
+        match self {
+            Self::Running(client) => Ok(list(client.get("/admin/keys")?, "keys")),
+            Self::Direct(direct) => {
+                direct.registry.keys.list().iter().map(|key| record(&key.record)).collect()
+            }
+        }
+    }
+
+    /// Makes a key: its record, and its text, which is told this once.
+    ///
+    /// # Errors
+    /// `BadInput`, `NotFound` for a tenant that is not there, `Unavailable`.
+    pub fn create_key(&self, wish: Wish) -> Result<(Value, Secret)> {
+        match self {
+            Self::Running(client) => {
+                let mut answer = client.post("/admin/keys", &wish.body())?;
+                let text = answer.as_object_mut().and_then(|fields| fields.remove("key"));
+                match text {
+                    Some(Value::String(text)) => Ok((answer, Secret::new(text))),
+                    _ => Err(Error::internal("the running server gave no key")),
+                }
+            }
+            Self::Direct(direct) => direct.create_key(wish),
+        }
+    }
+
+    /// Revokes a key.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict` for a key of the environment, `Unavailable`.
+    pub fn revoke_key(&self, id: &KeyId) -> Result<()> {
+        match self {
+            Self::Running(client) => client.delete(&format!("/admin/keys/{id}")),
+            Self::Direct(direct) if direct.registry.keys.revoke(id)? => Ok(()),
+            Self::Direct(_) => Err(Error::not_found("key")),
+        }
+    }
+}
+
+impl Direct {
+    fn create_key(&self, wish: Wish) -> Result<(Value, Secret)> {
+        let find = |label: TenantLabel| {
+            let tenant = self.registry.tenants.by_label(&label);
+            tenant.ok_or_else(|| Error::not_found(&format!("tenant `{label}`")))
+        };
+        let tenant = wish.tenant.map(find).transpose()?;
+        let (key, secret) = self.registry.keys.create(NewKey {
+            role: wish.role,
+            tenant,
+            name: wish.name,
+            packs: wish.packs,
+            act_as: wish.act_as,
+            expires_at: wish.expires_at,
+        })?;
+        Ok((record(&key.record)?, secret))
+    }
+}
+
+impl Wish {
+    /// What the server is asked for: what was not said is not sent.
+    fn body(&self) -> Value {
+        let mut body = json!({ "role": self.role, "name": self.name });
+        if let Some(tenant) = &self.tenant {
+            body["tenant"] = json!(tenant);
+        }
+        if let Some(packs) = &self.packs {
+            body["packs"] = json!(packs);
+        }
+        if !self.act_as.is_empty() {
+            body["act_as"] = json!(self.act_as);
+        }
+        if let Some(expires_at) = &self.expires_at {
+            body["expires_at"] = json!(expires_at);
+        }
+        body
+    }
+}
+
+/// The list inside an answer.
+pub(in crate::cli) fn list(mut answer: Value, name: &str) -> Vec<Value> {
+    let inner = answer.get_mut(name).map(Value::take);
+    match inner.unwrap_or(answer) {
+        Value::Array(records) => records,
+        _ => Vec::new(),
+    }
+}
+
+fn records<T: serde::Serialize>(records: &[T]) -> Result<Vec<Value>> {
+    records.iter().map(record).collect()
+}
+
+fn record(record: &impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(record).map_err(Error::internal)
+}
+
+/// A field of a record as a cell of a table; fields inside fields are named with `/`.
+pub(in crate::cli) fn cell(record: &Value, pointer: &str) -> String {
+    match record.pointer(&format!("/{pointer}")) {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
+        Some(Value::String(text)) => moment(text).unwrap_or_else(|| text.clone()),
+        Some(Value::Array(list)) if list.is_empty() => "-".to_owned(),
+        Some(Value::Array(list)) => {
+            let texts =
+                list.iter().map(|e| e.as_str().map_or_else(|| e.to_string(), str::to_owned));
+            texts.collect::<Vec<_>>().join(",")
+        }
+        Some(other) => other.to_string(),
+    }
+}
+
+/// A time as people read it: to the second.
+fn moment(text: &str) -> Option<String> {
+    let time: Timestamp = text.parse().ok()?;
+    Some(time.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_found_with_and_without_a_name() {
+        assert_eq!(list(json!([1]), "keys"), [json!(1)]);
+        assert_eq!(list(json!({"keys": [1, 2]}), "keys").len(), 2);
+        assert!(list(json!({"other": 1}), "keys").is_empty());
+    }
+
+    #[test]
+    fn cells_are_short_and_never_empty() {
+        let record = json!({"a": {"b": "x"}, "n": null, "e": "", "l": ["x", "y"], "c": 7,
+            "t": "2026-07-28T12:00:00.123456Z"});
+        let cells = ["a/b", "n", "e", "l", "c", "t", "none"].map(|p| cell(&record, p));
+        assert_eq!(cells, ["x", "-", "-", "x,y", "7", "2026-07-28 12:00:00Z", "-"]);
+    }
+
+    #[test]
+    fn what_was_not_said_is_not_sent() {
+        let wish = Wish {
+            role: Role::Operator,
+            tenant: None,
+            name: "me".to_owned(),
+            packs: None,
+            act_as: vec![],
+            expires_at: None,
+        };
+        assert_eq!(wish.body(), json!({"role": "operator", "name": "me"}));
+    }
+}
