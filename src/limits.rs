@@ -9,6 +9,7 @@ pub mod block;
 pub mod decision;
 pub mod headers;
 mod meter;
+pub mod pace;
 pub mod places;
 pub mod rates;
 pub mod shards;

@@ -2,6 +2,9 @@
 
 use std::{fmt, num::NonZeroU32, time::Duration};
 
+/// Longer windows count as this long: limiters count nanoseconds in 64 bits.
+const LONGEST_WINDOW: Duration = Duration::from_hours(10 * 366 * 24);
+
 /// So many in a window: `requests` may come at once, and come back evenly over `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
@@ -19,6 +22,12 @@ impl Rate {
             requests: NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN),
             window: Duration::from_secs(seconds.max(1)),
         }
+    }
+
+    /// How long it takes until one more may come: the window, evenly shared out.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        (self.window.min(LONGEST_WINDOW) / self.requests.get()).max(Duration::from_nanos(1))
     }
 }
 

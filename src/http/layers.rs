@@ -5,6 +5,7 @@
 //! and why, is written in `stack`.
 
 pub mod access_log;
+pub mod address_limit;
 pub mod body;
 pub mod catch_panic;
 pub mod client_address;
@@ -12,10 +13,12 @@ pub mod cors;
 pub mod head_size;
 pub mod host;
 pub mod https;
+pub mod key_limit;
 pub mod origin;
 pub mod request_id;
 pub mod security_headers;
 pub mod sensitive_headers;
+pub mod tenant_places;
 
 use std::{convert::Infallible, future};
 

@@ -4,19 +4,13 @@
 //! `retry_after` are what the next question would find; the map never holds more than
 //! `capacity` keys, and a key that has no room is refused, not waved through (I3).
 
-use std::{
-    hash::Hash,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{hash::Hash, sync::Arc, time::Duration};
 
 use governor::{RateLimiter, clock::Clock as _, middleware::StateInformationMiddleware};
 
 use super::{
     Decision,
+    pace::Pace,
     shards::Shards,
     tally::{Counting, Looking, Numbers},
     ticks::{Ticks, quota},
@@ -25,9 +19,6 @@ use crate::domain::{
     clock::Clock,
     limits::{Class, Rate},
 };
-
-/// A full map is searched for room at most this often: the search walks all of it.
-const BETWEEN_SEARCHES: Duration = Duration::from_secs(1);
 
 type Limiter<K, S> = RateLimiter<K, S, Ticks, StateInformationMiddleware>;
 
@@ -40,7 +31,7 @@ pub(super) struct Meter<K: Hash + Eq + Clone> {
     looking: Limiter<K, Looking<K>>,
     numbers: Numbers<K>,
     capacity: usize,
-    searched_at_ms: AtomicU64,
+    searches: Pace,
 }
 
 impl<K: Hash + Eq + Clone> Meter<K> {
@@ -51,14 +42,14 @@ impl<K: Hash + Eq + Clone> Meter<K> {
         // few nanoseconds behind and errs towards waiting.
         let counting = RateLimiter::new(quota(rate), Counting(numbers.clone()), ticks.clone());
         let looking = RateLimiter::new(quota(rate), Looking(numbers.clone()), ticks);
-        let searched_at_ms = AtomicU64::new(0);
-        Self { class, rate, counting, looking, numbers, capacity, searched_at_ms }
+        let searches = Pace::default();
+        Self { class, rate, counting, looking, numbers, capacity, searches }
     }
 
     /// Counts one, if it is allowed.
     pub(super) fn count(&self, key: &K) -> Decision {
         if !self.has_room(key) {
-            return self.refused(BETWEEN_SEARCHES);
+            return self.refused(Pace::BETWEEN);
         }
         match self.counting.check_key(key) {
             Ok(state) => {
@@ -75,7 +66,7 @@ impl<K: Hash + Eq + Clone> Meter<K> {
     /// about.
     pub(super) fn look(&self, key: &K) -> Decision {
         if !self.has_room(key) {
-            return self.refused(BETWEEN_SEARCHES);
+            return self.refused(Pace::BETWEEN);
         }
         match self.looking.check_key(key) {
             Ok(state) => self.allowed(state.remaining_burst_capacity() + 1, Duration::ZERO),
@@ -100,16 +91,7 @@ impl<K: Hash + Eq + Clone> Meter<K> {
     }
 
     fn search_for_room(&self) -> bool {
-        let now = u64::try_from(self.counting.clock().now().as_millis()).unwrap_or(u64::MAX);
-        let then = self.searched_at_ms.load(Ordering::Relaxed);
-        let due = then == 0 || u128::from(now.saturating_sub(then)) >= BETWEEN_SEARCHES.as_millis();
-        // Only one of many waiting requests walks the map.
-        if due
-            && self
-                .searched_at_ms
-                .compare_exchange(then, now.max(1), Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-        {
+        if self.searches.due(self.counting.clock().now()) {
             self.sweep();
         }
         self.len() < self.capacity

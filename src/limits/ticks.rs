@@ -9,10 +9,6 @@ use governor::Quota;
 
 use crate::domain::{clock::Clock, limits::Rate};
 
-/// Longer windows are cut to this: `governor` counts in nanoseconds of 64 bits and panics
-/// beyond them.
-const LONGEST_WINDOW: Duration = Duration::from_hours(10 * 366 * 24);
-
 /// `domain::clock::Clock` as a `governor::clock::Clock`.
 #[derive(Debug, Clone)]
 pub(super) struct Ticks(pub(super) Arc<dyn Clock>);
@@ -27,9 +23,7 @@ impl governor::clock::Clock for Ticks {
 
 /// All of `rate.requests` at once, then one more every `window / requests`.
 pub(super) fn quota(rate: Rate) -> Quota {
-    let every = rate.window.min(LONGEST_WINDOW) / rate.requests.get();
-    let every = every.max(Duration::from_nanos(1));
-    Quota::with_period(every)
+    Quota::with_period(rate.interval())
         .map_or(Quota::per_second(rate.requests), |quota| quota.allow_burst(rate.requests))
 }
 

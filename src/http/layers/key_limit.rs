@@ -1,0 +1,145 @@
+//! So many requests of one key, whatever it asks for; every answer says how many are left.
+//!
+//! Inside authentication, because only a known caller has a bucket, and outside of everything
+//! that costs something. Only the local control socket is exempt.
+
+use std::{future::ready, sync::Arc};
+
+use axum::{body::Body, response::Response};
+use futures::{FutureExt, future::Either};
+use http::Request;
+use tower::service_fn;
+
+use super::{
+    Stage,
+    address_limit::{answer, is_local},
+};
+use crate::{
+    auth::Principal,
+    domain::{Error, Kind},
+    http::error::{Asker, Refusal},
+    limits::{headers, rates::Rates},
+    telemetry::stats::Stats,
+};
+
+/// Counts the requests of each key.
+pub fn layer(rates: Arc<Rates>, stats: Arc<Stats>, inner: impl Stage) -> impl Stage {
+    let mut inner = inner;
+    service_fn(move |request: Request<Body>| {
+        if is_local(&request) {
+            return Either::Left(inner.call(request));
+        }
+        let Some(principal) = request.extensions().get::<Principal>() else {
+            // Never reached behind `authenticate`; if it were, nobody would be let in (I3).
+            let refusal = Refusal::from(Error::new(Kind::Unauthenticated, "unauthorized"));
+            return Either::Right(Either::Left(ready(Ok(refusal.answer(&Asker::of(&request))))));
+        };
+        let decision = rates.request(principal.key_id());
+        if !decision.allowed {
+            stats.limited(decision.class);
+            let refusal = answer(&decision, &Asker::of(&request));
+            return Either::Right(Either::Left(ready(Ok(refusal))));
+        }
+        Either::Right(Either::Right(inner.call(request).map(move |answer| {
+            answer.map(|mut response: Response| {
+                headers::write(&decision, response.headers_mut());
+                response
+            })
+        })))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, time::Duration};
+
+    use http::header;
+    use tower::Service;
+
+    use super::*;
+    use crate::{
+        auth::testing::World,
+        domain::{clock::Clock, limits::Rate},
+        http::server::peer::{Peer, Surface},
+    };
+
+    struct Scene {
+        world: World,
+        rates: Arc<Rates>,
+    }
+
+    fn scene() -> Scene {
+        let world = World::with(|settings| settings.limits.per_key = Rate::new(100, 3600));
+        let clock: Arc<dyn Clock> = world.clock.clone();
+        let rates = Arc::new(Rates::new(&world.settings.limits, clock));
+        Scene { world, rates }
+    }
+
+    impl Scene {
+        async fn send(&self, request: Request<Body>) -> Response {
+            let route = service_fn(|_: Request<Body>| async {
+                Ok::<_, Infallible>(Response::new(Body::empty()))
+            });
+            let (rates, stats) = (Arc::clone(&self.rates), Arc::clone(&self.world.stats));
+            layer(rates, stats, route).call(request).await.unwrap()
+        }
+
+        async fn call(&self, principal: &Principal) -> Response {
+            let mut request = Request::post("/mcp").body(Body::empty()).unwrap();
+            request.extensions_mut().insert(principal.clone());
+            self.send(request).await
+        }
+    }
+
+    #[tokio::test]
+    async fn the_101st_of_100_is_refused_and_nobody_else_notices() {
+        let scene = scene();
+        let (acme, again) = (scene.world.agent("acme").await, scene.world.agent("acme").await);
+        for n in (0..100).rev() {
+            let response = scene.call(&acme).await;
+            assert_eq!(response.status(), 200);
+            let state = response.headers()[headers::RATE_LIMIT].to_str().unwrap();
+            assert!(state.starts_with(&format!("\"requests\";r={n};t=")), "{state}");
+            assert_eq!(response.headers().get(header::RETRY_AFTER), None);
+        }
+        let response = scene.call(&acme).await;
+        assert_eq!(response.status(), 429);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "36");
+        assert_eq!(response.headers()[headers::RATE_LIMIT], "\"requests\";r=0;t=36");
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        assert!(String::from_utf8(body.to_vec()).unwrap().contains("retry in 36 s"));
+        // A second key of the same tenant has its own count.
+        assert_eq!(scene.call(&again).await.status(), 200);
+        assert_eq!(scene.world.stats.snapshot().limited.requests, 1);
+        scene.world.clock.advance(Duration::from_secs(36));
+        assert_eq!(scene.call(&acme).await.status(), 200);
+        assert_eq!(scene.call(&acme).await.status(), 429);
+    }
+
+    #[tokio::test]
+    async fn operators_are_counted_too() {
+        let scene = scene();
+        let operator = scene.world.operator().await;
+        for _ in 0..100 {
+            assert_eq!(scene.call(&operator).await.status(), 200);
+        }
+        assert_eq!(scene.call(&operator).await.status(), 429);
+    }
+
+    #[tokio::test]
+    async fn i3_a_request_without_a_principal_is_refused() {
+        let request = Request::post("/mcp").body(Body::empty()).unwrap();
+        assert_eq!(scene().send(request).await.status(), 401);
+    }
+
+    #[tokio::test]
+    async fn the_control_socket_is_exempt() {
+        let scene = scene();
+        for _ in 0..150 {
+            let mut request = Request::get("/admin/keys").body(Body::empty()).unwrap();
+            let peer = Peer { surface: Surface::Control, ..Peer::plain(Peer::LOCAL) };
+            request.extensions_mut().insert(Arc::new(peer));
+            assert_eq!(scene.send(request).await.status(), 200);
+        }
+    }
+}
