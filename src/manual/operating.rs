@@ -1,0 +1,65 @@
+//! # Operating memgate
+//!
+//! ## On a laptop
+//!
+//! `memgate` alone serves on `127.0.0.1:3000` from `./memgate-data`, which it makes. The first
+//! start makes a tenant `default`, an agent key and an operator key, and writes them to
+//! `<data>/bootstrap/`. Delete those two files once the keys are where they belong.
+//!
+//! ## Facing other machines
+//!
+//! memgate refuses to listen on anything but loopback unless the way there is protected: either
+//! TLS of its own (`listen.tls.certificate`, `listen.tls.private_key`), or a proxy in front that
+//! ends TLS (`listen.behind_proxy = true`, and `listen.trusted_proxies` with the proxy's
+//! addresses, or the client addresses in logs and limits will be the proxy's). Set
+//! `http.trusted_hosts` to the names by which clients reach it.
+//!
+//! `memgate config check` reports every problem at once, each with its fix, and starts nothing.
+//! `memgate doctor` looks further: file modes, ports, the store, certificates, the clock.
+//!
+//! ## Certificates
+//!
+//! `memgate certs dev` makes a CA and a leaf for trying things out. In production, point the two
+//! settings at the files your tooling renews: memgate looks at them every few seconds and on
+//! SIGHUP, and takes a new pair only when it parses and fits together. While the new pair is
+//! broken the old one serves, and the log and `/admin/stats` say so.
+//!
+//! ## Tenants and keys
+//!
+//! `memgate tenant create acme`, `memgate key create --tenant acme --name laptop`. A key is shown
+//! once; what stays is its id and an argon2id hash. `memgate key revoke <id>` holds when it
+//! returns: the next request is refused and open streams end. To change a key without downtime,
+//! make a second one for the same tenant, move the app over, revoke the first. Make one key per
+//! app: sessions, limits and revocation are per key.
+//!
+//! The commands work whether or not the server runs. A running server is reached through
+//! `<data>/control.sock`, which needs no key because only the owner of the data directory can
+//! open it. The same things can be done over HTTP with an operator's key (`/admin/…`).
+//!
+//! ## Sessions
+//!
+//! `memgate session list` shows every caller of the last half hour, whichever revision of the
+//! protocol it speaks: tenant, key, client, address, first and last request, calls, errors,
+//! bytes, open streams. `memgate session kill <id>` ends one: its streams end, its protocol
+//! session is gone, and the same client with the same key from the same address is refused for
+//! `limits.ended_for` (ten minutes). To shut an app out for good, revoke its key.
+//!
+//! ## Limits
+//!
+//! Before anybody is known, requests are counted per address (an IPv6 address counts as its /64);
+//! afterwards per key (`limits.per_key`), and tool calls apart if `limits.tool_calls_per_key` is
+//! set. A limit of 100 per hour lets 100 through at once and then one every 36 seconds. Failed
+//! credentials count against the address and against the key id they name. Every answer carries
+//! `RateLimit-Policy` and `RateLimit`, a refusal also `Retry-After`.
+//!
+//! ## Signals
+//!
+//! SIGTERM and SIGINT drain: `/readyz` says 503, no new connection is taken, requests under way
+//! have `listen.drain_timeout` to finish, open streams are ended, stores are closed. SIGHUP
+//! reloads certificates and policies; what is broken is reported and not taken.
+//!
+//! ## One process, one directory
+//!
+//! The embedded store belongs to one process: a lock file keeps a second one out, and a network
+//! file system is refused, because SQLite's locks do not hold there. In Kubernetes that means a
+//! StatefulSet with one replica and a ReadWriteOncePod claim, as in `k8s/`.
