@@ -1,0 +1,66 @@
+//! Serving, and the end of it.
+//!
+//! The order of the end is the promise of the drain: unready first, so that a load balancer
+//! turns away; then no new connection, open streams ended, requests under way finished or cut
+//! at the deadline; then the tasks; then the stores, whose last writes are on disk before they
+//! close; then the ledger's totals.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::{App, housekeeping, signals};
+use crate::http::{server::Drained, stack, tls};
+
+impl App {
+    /// Serves until SIGTERM or SIGINT.
+    pub async fn run(self) -> Drained {
+        let asked = CancellationToken::new();
+        let reload = Arc::new(Notify::new());
+        self.tasks.spawn(signals::listen(asked.clone(), Arc::clone(&reload)));
+        self.serve(asked, reload).await
+    }
+
+    /// Serves until `asked` is cancelled. `reload` asks for new certificates and policies.
+    pub async fn serve(self, asked: CancellationToken, reload: Arc<Notify>) -> Drained {
+        let Self { state, stores, bound, stop, tasks, _data } = self;
+        let quiet = CancellationToken::new();
+        let certificates_changed = Arc::new(Notify::new());
+        if let Some(certificates) = state.certificates.clone() {
+            let changed = Arc::clone(&certificates_changed);
+            tasks.spawn(tls::watch(certificates, changed, quiet.clone()));
+        }
+        tasks.spawn(housekeeping::reload(
+            Arc::clone(&state),
+            reload,
+            certificates_changed,
+            quiet.clone(),
+        ));
+        tasks.spawn(housekeeping::tick(Arc::clone(&state), Arc::clone(&stores), quiet.clone()));
+        let readiness = Arc::clone(&state.readiness);
+        readiness.serving();
+        tasks.spawn({
+            let (asked, stop) = (asked.clone(), stop.asked.clone());
+            async move {
+                asked.cancelled().await;
+                tracing::info!("asked to stop: draining");
+                readiness.draining();
+                stop.cancel();
+            }
+        });
+        let doors = Arc::clone(&state);
+        let drained = bound.serve(move |door| stack::outer(&doors, door), stop, &tasks).await;
+        // Serving ends by itself only when it was asked to; be sure that everybody knows.
+        asked.cancel();
+        quiet.cancel();
+        stores.close_all().await;
+        tasks.close();
+        tasks.wait().await;
+        if let Err(error) = state.registry.ledger.save() {
+            tracing::error!(%error, "the session totals were not written");
+        }
+        tracing::info!(cut = drained.cut, "stopped");
+        drained
+    }
+}
