@@ -18,7 +18,7 @@ use crate::{
     auth::Authenticator,
     config::Settings,
     db::data_dir::DataDir,
-    domain::{Result, clock::Clock, random::Entropy},
+    domain::{Result, random::Entropy},
     http::{
         health::Readiness,
         layers::request_id::RequestIds,

@@ -32,3 +32,5 @@ pub mod http;
 pub mod app;
 
 pub mod cli;
+
+pub mod manual;
