@@ -4,9 +4,15 @@
 //! layers in order, `routes` is the one table of what exists, and `admin`, `health` and `mcp`
 //! answer. Nobody here makes a `Principal` or a `Permit`: this room only carries them.
 
+pub mod admin;
 pub mod error;
+pub mod health;
 pub mod layers;
+mod mcp;
+pub mod routes;
 pub mod server;
+pub mod stack;
+pub mod state;
 pub mod tls;
 
 /// Where the MCP endpoint is.

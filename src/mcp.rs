@@ -1,20 +1,26 @@
 //! The only room that knows rmcp's server side: from an HTTP request with its proofs to a tool.
 //!
 //! A request passes [`gateway`] (shape, era, session), the tenant's own [`services`], the
-//! [`guard`] around its handler, and ends where a tool name becomes an action, a permit and a
-//! call. The order of the modules below is that order.
+//! [`guard`] around its [`handler`], and ends in [`dispatch`], where a tool name becomes an
+//! action, a permit and a call. What can be refused early is refused early.
 
 pub mod endpoint;
-pub mod preparse;
+pub mod gateway;
 
 pub mod era;
-pub mod gateway;
 pub mod headers;
+pub mod live_body;
+pub mod preparse;
 pub mod refusal;
 
 pub mod guard;
-pub mod live_body;
 pub mod services;
 pub mod visit;
+
+pub mod cursor;
+pub mod dispatch;
+pub mod handler;
+pub mod listing;
+pub mod say;
 
 pub use gateway::Gateway;

@@ -16,6 +16,8 @@ mod invariants;
 mod layout;
 #[path = "tidy/policies.rs"]
 mod policies;
+#[path = "tidy/proofs.rs"]
+mod proofs;
 #[path = "tidy/secrets.rs"]
 mod secrets;
 #[path = "tidy/source.rs"]
@@ -53,6 +55,11 @@ fn every_invariant_has_a_test_with_its_name() {
 #[test]
 fn actions_are_the_ones_in_the_policy_schema() {
     clean("actions", &policies::complaints(&Tree::checkout()));
+}
+
+#[test]
+fn i2_proofs_are_made_in_their_own_rooms_only() {
+    clean("proofs", &proofs::complaints(&Tree::checkout()));
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub(crate) struct World {
     pub(crate) registry: Registry,
     pub(crate) authenticator: Authenticator,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) settings: Settings,
     pub(crate) stats: Arc<Stats>,
     // Dropped in this order: the lock before the directory it is in.
     pub(crate) data_dir: Arc<DataDir>,
@@ -64,7 +65,7 @@ impl World {
         let registry = open(&data_dir, &settings, &shared);
         let stats = Arc::new(Stats::new(clock.now()));
         let authenticator = authenticator(&registry, &settings, &stats, &shared);
-        Self { registry, authenticator, clock, stats, data_dir, _directory: directory }
+        Self { registry, authenticator, clock, settings, stats, data_dir, _directory: directory }
     }
 
     /// The tenant with this label, made when it is missing.
@@ -122,9 +123,8 @@ impl World {
     /// The authenticator of a process that starts now on the same data directory.
     pub(crate) fn restarted(&self) -> Authenticator {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let settings = Settings::default();
-        let registry = open(&self.data_dir, &settings, &clock);
-        authenticator(&registry, &settings, &self.stats, &clock)
+        let registry = open(&self.data_dir, &self.settings, &clock);
+        authenticator(&registry, &self.settings, &self.stats, &clock)
     }
 
     /// Moves the clock.

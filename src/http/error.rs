@@ -11,7 +11,10 @@ use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use serde::Serialize;
 
 use super::layers::request_id::RequestId;
-use crate::domain::{Error, Kind};
+use crate::{
+    domain::{Error, Kind},
+    mcp::refusal,
+};
 
 /// The body of every 401.
 const UNAUTHORIZED: &str = r#"{"error":"unauthorized"}"#;
@@ -55,22 +58,17 @@ impl Refusal {
     /// The answer, in the language of whoever asked.
     #[must_use]
     pub fn answer(self, to: &Asker) -> Response {
-        let (kind, body) = match self.status {
-            StatusCode::UNAUTHORIZED => (JSON, Body::from(UNAUTHORIZED)),
-            _ if to.json_rpc => (JSON, self.json_rpc(to)),
-            _ => (PROBLEM, self.problem(to)),
+        let mut response = match self.status {
+            StatusCode::UNAUTHORIZED => unauthorized(),
+            _ if to.json_rpc => self.json_rpc(to),
+            _ => self.problem(to),
         };
-        let mut response = Response::new(body);
         *response.status_mut() = self.status;
         response.headers_mut().extend(self.headers);
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
-        }
         response
     }
 
-    fn problem(&self, to: &Asker) -> Body {
+    fn problem(&self, to: &Asker) -> Response {
         #[derive(Serialize)]
         struct Problem<'a> {
             r#type: &'static str,
@@ -79,27 +77,23 @@ impl Refusal {
             detail: &'a str,
             instance: &'a str,
         }
-        json(&Problem {
+        let body = json(&Problem {
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: &self.detail,
             instance: to.id(),
-        })
+        });
+        typed(PROBLEM, body)
     }
 
-    /// A JSON-RPC error outside the reserved range of codes: nothing of the protocol went wrong,
-    /// the door in front of it said no. The code is the status.
-    fn json_rpc(&self, to: &Asker) -> Body {
-        json(&serde_json::json!({
-            "jsonrpc": "2.0",
-            "id": null,
-            "error": {
-                "code": self.status.as_u16(),
-                "message": self.detail,
-                "data": { "request_id": to.id() },
-            },
-        }))
+    /// The code is the status, outside JSON-RPC's reserved range: nothing of the protocol went
+    /// wrong, the door in front of it said no.
+    fn json_rpc(&self, to: &Asker) -> Response {
+        let code = i32::from(self.status.as_u16());
+        refusal::Refusal::new(self.status, code, self.detail.clone())
+            .with("request_id", to.id().into())
+            .answer("")
     }
 }
 
@@ -117,6 +111,18 @@ impl From<Error> for Refusal {
             _ => refusal,
         }
     }
+}
+
+fn unauthorized() -> Response {
+    let mut response = typed(JSON, Body::from(UNAUTHORIZED));
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
+    response
+}
+
+fn typed(kind: HeaderValue, body: Body) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }
 
 /// The one table from what happened to a status.

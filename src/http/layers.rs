@@ -6,6 +6,8 @@
 
 pub mod access_log;
 pub mod address_limit;
+pub mod authenticate;
+pub mod authorize;
 pub mod body;
 pub mod catch_panic;
 pub mod client_address;

@@ -118,13 +118,13 @@ mod tests {
 
     /// Status and code of the refusal, or the era.
     fn decide(header: Option<&str>, body: &str) -> Result<Era, String> {
-        let mut headers = HeaderMap::new();
+        let mut map = HeaderMap::new();
         if let Some(version) = header {
-            headers.insert(PROTOCOL_VERSION, version.parse().unwrap());
+            map.insert(PROTOCOL_VERSION, version.parse().unwrap());
         }
         let message = preparse::read(body.as_bytes()).unwrap();
-        headers.insert(super::headers::METHOD, message.method.parse().unwrap());
-        of(&headers, &message).map_err(|refusal| format!("{refusal:?}"))
+        map.insert(headers::METHOD, message.method.parse().unwrap());
+        of(&map, &message).map_err(|refusal| format!("{refusal:?}"))
     }
 
     fn with_meta(method: &str, version: &str) -> String {

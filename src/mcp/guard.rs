@@ -8,6 +8,8 @@
 use std::{borrow::Cow, panic::AssertUnwindSafe, time::Duration};
 
 use futures::FutureExt as _;
+#[expect(deprecated, reason = "the sessions of 2025 still have it")]
+use rmcp::model::SetLevelRequestParams;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -18,8 +20,8 @@ use rmcp::{
         ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult,
         ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion,
         ReadResourceDirectoryRequestParams, ReadResourceDirectoryResult, ReadResourceRequestParams,
-        ReadResourceResponse, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
-        SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
+        ReadResourceResponse, ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool,
+        UnsubscribeRequestParams, UpdateTaskParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
@@ -90,6 +92,7 @@ impl<H: ServerHandler> ServerHandler for Guarded<H> {
         initialize(InitializeRequestParams) -> InitializeResult;
         discover() -> DiscoverResult;
         complete(CompleteRequestParams) -> CompleteResult;
+        #[expect(deprecated, reason = "the sessions of 2025 still have it")]
         set_level(SetLevelRequestParams) -> ();
         get_prompt(GetPromptRequestParams) -> GetPromptResponse;
         list_prompts(Option<PaginatedRequestParams>) -> ListPromptsResult;

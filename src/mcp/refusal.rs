@@ -27,6 +27,8 @@ pub const UNSUPPORTED_VERSION: i32 = -32022;
 /// What deployed servers say of a session that is not there.
 pub const NO_SESSION: i32 = -32001;
 
+/// The body of every 401, whatever the reason and the route.
+const UNAUTHORIZED: &str = r#"{"error":"unauthorized"}"#;
 /// When a caller may come back after a fault that nobody can date.
 const LATER: Duration = Duration::from_secs(5);
 
@@ -104,7 +106,10 @@ impl Refusal {
         }
         // SECURITY: `id` is a complete JSON value that `preparse` has checked.
         let id = if id.is_empty() { String::new() } else { format!("\"id\":{id},") };
-        let body = format!("{{\"jsonrpc\":\"2.0\",{id}\"error\":{error}}}");
+        let body = match status {
+            StatusCode::UNAUTHORIZED => UNAUTHORIZED.to_owned(),
+            _ => format!("{{\"jsonrpc\":\"2.0\",{id}\"error\":{error}}}"),
+        };
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -113,6 +118,10 @@ impl Refusal {
             // Rounded up: an early retry would be refused again.
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"memgate\"");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(allow) = allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
@@ -175,6 +184,14 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":"a\nb","error":{"code":-32600,"message":"no \"quotes\""}}"#
         );
         assert!(!text(Refusal::from(Flaw::NotJson).answer("")).await.contains("\"id\""));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_gone_reads_like_any_401() {
+        let answer = Refusal::from(Error::new(Kind::Unauthenticated, "gone")).answer("7");
+        assert_eq!(answer.status(), 401);
+        assert!(answer.headers().contains_key("www-authenticate"));
+        assert_eq!(text(answer).await, r#"{"error":"unauthorized"}"#);
     }
 
     #[tokio::test]

@@ -81,7 +81,6 @@ pub struct Services<H: Handlers> {
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     body_bytes: usize,
-    session_idle: Duration,
     handler_timeout: Duration,
     json_response: bool,
 }
@@ -101,7 +100,6 @@ impl<H: Handlers> Services<H> {
             max: settings.mcp.max_services.max(1),
             limits: Limits {
                 body_bytes: settings.listen.max_body_bytes,
-                session_idle: settings.limits.session_idle,
                 handler_timeout: settings.mcp.tool_timeout + GRACE,
                 json_response: settings.mcp.json_response,
             },
@@ -134,8 +132,9 @@ impl<H: Handlers> Services<H> {
 
     fn start(&self, tenant: &Tenant, now: u64) -> Service<H> {
         let mut sessions = LocalSessionManager::default();
-        // The ledger ends idle sessions; this is the net below it.
-        sessions.session_config.keep_alive = Some(self.limits.session_idle);
+        // The ledger ends idle sessions and knows which have a stream open; the library's own
+        // timer knows messages only and would cut a stream that is merely silent.
+        sessions.session_config.keep_alive = None;
         let sessions = Arc::new(sessions);
         let stop = self.stop.child_token();
         // Host and Origin are judged once, for every route, by the guard in `http`, which knows

@@ -35,13 +35,13 @@ impl Rights {
     /// The rights that `action` carries.
     pub(super) fn of(action: Action) -> Self {
         match action {
-            Action::UsageRead => Self(&[Right::Count]),
+            // `health_check` asks the store whether it answers, and reads nothing.
+            Action::UsageRead | Action::DemoUse => Self(&[Right::Count]),
             Action::MemoryRead | Action::ProfileRead => Self(&[Right::Count, Right::Read]),
             // A change answers with the memory as it is now, so it may read.
             Action::MemoryWrite => Self(&[Right::Count, Right::Read, Right::Write]),
             Action::MemoryDelete => Self(&[Right::Count, Right::Read, Right::Delete]),
             Action::Connect
-            | Action::DemoUse
             | Action::SessionList
             | Action::SessionEnd
             | Action::StatsRead

@@ -36,7 +36,7 @@ use crate::{
         paths::Paths,
         sqlite::{Fault, fault},
     },
-    domain::{Error, Kind, Result, clock::Clock, tenant::TenantId},
+    domain::{Error, Kind, Result, action::Action, clock::Clock, tenant::TenantId},
     policy::Permit,
 };
 
@@ -153,22 +153,19 @@ impl TenantStores {
         let Some(tenant) = permit.tenant() else {
             return Err(Error::forbidden("this permission is for no tenant's memory"));
         };
-        let rights = Rights::of(permit.action());
+        self.lease(tenant, permit.action()).await
+    }
+
+    /// INVARIANT I2: private, because other rooms have to bring a [`Permit`]; held by the
+    /// compiler.
+    async fn lease(&self, tenant: &TenantId, action: Action) -> Result<Arc<dyn TenantStore>> {
+        let rights = Rights::of(action);
         if rights == Rights::NONE {
             return Ok(Arc::new(Lease::on_nothing()));
         }
-        let store = self.open_tenant(tenant).await?;
-        Ok(Arc::new(Lease::on(store, rights)))
-    }
-
-    /// INVARIANT I2: not for other rooms, which have to bring a [`Permit`].
-    pub(in crate::store) async fn open_tenant(
-        &self,
-        tenant: &TenantId,
-    ) -> Result<Arc<SqliteStore>> {
         loop {
             match self.shared.look(tenant)? {
-                Look::Ready(store) => return Ok(store),
+                Look::Ready(store) => return Ok(Arc::new(Lease::on(store, rights))),
                 Look::Wait(done) => done.cancelled().await,
             }
         }

@@ -29,6 +29,7 @@ pub struct AddMemory {
 
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "`MemoryOS` calls it `user_input`")]
 struct Input {
     /// What the user said, or the fact.
     #[schemars(length(min = 1))]

@@ -20,7 +20,11 @@ pub fn block(text: &str) -> String {
     let mut shown = String::with_capacity(text.len() + 10);
     shown.push(OPEN);
     shown.push('\n');
-    shown.extend(text.chars().map(without_fence));
+    if text.contains([OPEN, CLOSE]) {
+        shown.extend(text.chars().map(without_fence));
+    } else {
+        shown.push_str(text);
+    }
     shown.push('\n');
     shown.push(CLOSE);
     shown

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Annotations, Answer, Context, Tool, ToolSpec, arguments::Reader, schema};
-use crate::domain::{Result, action::Action, memory::Query, pack::Pack};
+use crate::domain::{Result, action::Action, pack::Pack};
 
 /// The tool.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Tool for HealthCheck {
     async fn call(&self, context: Context, arguments: Map<String, Value>) -> Result<Answer> {
         Reader::new(arguments).finish()?;
         // Healthy means that a question to the store comes back; otherwise its error does.
-        context.store.search(Query::newest(1)).await?;
+        context.store.usage().await?;
         let output = Output {
             status: "healthy",
             server: context.server_name.to_string(),

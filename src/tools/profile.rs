@@ -3,7 +3,7 @@
 //! No model takes part: a line is a stored fact, shortened. So a profile can say nothing that
 //! nobody stored, and every line of it can be looked up, corrected or deleted.
 
-use std::fmt::Write;
+use std::{cmp::Reverse, fmt::Write};
 
 use super::{fence, page};
 use crate::domain::memory::{Memory, Usage};
@@ -23,8 +23,8 @@ pub fn facts<'a>(memories: impl IntoIterator<Item = &'a Memory>) -> String {
 pub fn counts(usage: &Usage) -> String {
     let mut text = format!("Total memories: {}", usage.memories);
     let mut tags: Vec<_> = usage.tags.iter().collect();
-    // Alphabetical among equals, as `Usage` has them: `sort_by` is stable.
-    tags.sort_by(|a, b| b.1.cmp(&a.1));
+    // Alphabetical among equals, as `Usage` has them: the sort is stable.
+    tags.sort_by_key(|(_, memories)| Reverse(*memories));
     let tags: Vec<_> = tags
         .iter()
         .take(TOP_TAGS)

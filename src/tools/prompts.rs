@@ -10,7 +10,7 @@ use super::{
     arguments::{MAX_QUERY_BYTES, Reader},
     period::Period,
 };
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Result, memory::Tag};
 
 /// A prompt's description.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +95,7 @@ fn store(given: &mut Reader) -> Result<String> {
                    Example: \"Store this meeting summary with the tags work, important\""
             .to_owned());
     };
-    let tags: Vec<_> = tags.iter().map(|tag| tag.as_str()).collect();
+    let tags: Vec<_> = tags.iter().map(Tag::as_str).collect();
     let tags =
         if tags.is_empty() { String::new() } else { format!(" with the tags {}", tags.join(", ")) };
     Ok(format!(

@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(answer.structured["memory_id"], "20240715_143052_recipe.txt");
         assert_eq!(answer.structured["tags"], json!(["food", "cake"]));
         let stored = world.store.all().remove(0);
-        assert_eq!((stored.content.as_str(), stored.author), ("flour", world.author()));
+        assert_eq!((stored.content.as_str(), stored.author), ("flour", World::author()));
     }
 
     #[tokio::test]

@@ -1,10 +1,14 @@
 //! What the unit tests of this room stand on: a store in memory, a world around it, and a
 //! checker that holds every answer against the schema its tool announces.
 
+mod agreement;
 mod fits;
 mod store;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -17,6 +21,9 @@ use crate::{
     },
     store::TenantStore,
 };
+
+/// Every tool, made once for all tests.
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::new);
 
 /// One tenant, `alice`, with a store and a clock that stands still.
 #[derive(Debug)]
@@ -42,7 +49,7 @@ impl World {
         }
     }
 
-    pub(in crate::tools) fn author(&self) -> Author {
+    pub(in crate::tools) fn author() -> Author {
         Author {
             key: KeyId::parse("k00000000001").unwrap(),
             client: ClientInfo::new("claude-code", "2.1"),
@@ -54,7 +61,7 @@ impl World {
             store: Arc::clone(&self.store) as Arc<dyn TenantStore>,
             tenant: TenantLabel::parse("alice").unwrap(),
             others: self.others.clone(),
-            author: self.author(),
+            author: Self::author(),
             clock: Arc::clone(&self.clock) as _,
             server_name: "memgate".into(),
             max_memory_bytes: self.max_memory_bytes,
@@ -89,8 +96,7 @@ impl World {
 /// Calls a tool as `mcp::dispatch` does, and checks its answer against its schema.
 pub(in crate::tools) async fn call(world: &World, tool: &str, given: Value) -> Result<Answer> {
     let Value::Object(given) = given else { panic!("arguments are an object") };
-    let catalogue = Catalogue::new();
-    let tool = catalogue.get(tool).unwrap();
+    let tool = CATALOGUE.get(tool).unwrap();
     let arguments = arguments::canonical(tool.spec(), given)?;
     let answer = tool.call(world.context(), arguments).await?;
     let schema = Value::Object((*tool.spec().output).clone());

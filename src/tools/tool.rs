@@ -44,6 +44,7 @@ pub struct ToolSpec {
 
 /// The four hints of the specification.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "the specification has these four")]
 pub struct Annotations {
     /// It changes nothing.
     pub read_only: bool,

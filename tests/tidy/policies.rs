@@ -21,17 +21,17 @@ pub fn complaints(tree: &Tree) -> Vec<String> {
 /// Names between `action` and what it applies to.
 fn declared(schema: &str) -> BTreeSet<String> {
     let text = without_comments(schema);
-    text.split("action ")
-        .skip(1)
-        .filter_map(|rest| rest.find("appliesTo").or(rest.find(';')).map(|end| &rest[..end]))
-        .flat_map(|names| names.split(','))
+    text.split(';')
+        .filter_map(|statement| statement.trim_start().strip_prefix("action"))
+        .filter(|rest| rest.starts_with(char::is_whitespace))
+        .flat_map(|rest| rest.split("appliesTo").next().unwrap_or(rest).split(','))
         .map(|name| name.split(" in ").next().unwrap_or(name).trim().trim_matches('"').to_owned())
         .collect()
 }
 
 #[test]
 fn names_are_read_in_every_form() {
-    let schema = "// action old;\naction connect, \"memory_read\" appliesTo { principal: Key };\n\
+    let schema = "// action old;\naction\n  connect,\n  \"memory_read\"\nappliesTo { principal: Key };\n\
                   action \"key_list\" in [read] appliesTo {};";
     let names: Vec<_> = declared(schema).into_iter().collect();
     assert_eq!(names, ["connect", "key_list", "memory_read"]);

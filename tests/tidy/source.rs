@@ -94,6 +94,21 @@ pub fn shipped(text: &str) -> String {
     code
 }
 
+/// Rust text with what stands in quotes taken out, line breaks kept.
+pub fn without_literals(code: &str) -> String {
+    let mut out = String::with_capacity(code.len());
+    let mut rest = code;
+    while let Some(c) = rest.chars().next() {
+        let length = literal(rest);
+        match length {
+            Some(end) => out.extend(rest[..end].chars().filter(|c| *c == '\n')),
+            None => out.push(c),
+        }
+        rest = &rest[length.unwrap_or(c.len_utf8())..];
+    }
+    out
+}
+
 /// Where the item that starts here ends: after its `;` or its closing brace.
 fn item_end(text: &str) -> Option<usize> {
     let (mut at, mut depth) = (0, 0_usize);

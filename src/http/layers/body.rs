@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Bounds every request body.
-pub fn layer(settings: &Listen, inner: impl Stage) -> impl Stage {
+pub fn layer<S: Stage>(settings: &Listen, inner: S) -> impl Stage + use<S> {
     let (limit, within) = (settings.max_body_bytes as u64, settings.body_timeout);
     let mut inner = inner;
     service_fn(move |request: Request<Body>| {

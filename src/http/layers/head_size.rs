@@ -10,7 +10,7 @@ use super::{Stage, guard};
 use crate::{config::listen::Listen, http::error::Refusal};
 
 /// Refuses what is longer than the settings allow.
-pub fn layer(settings: &Listen, inner: impl Stage) -> impl Stage {
+pub fn layer<S: Stage>(settings: &Listen, inner: S) -> impl Stage + use<S> {
     let (max_uri, max_headers) = (settings.max_uri_bytes, settings.max_headers);
     guard(move |request| check(request, max_uri, max_headers), inner)
 }

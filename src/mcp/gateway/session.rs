@@ -164,6 +164,9 @@ impl<H: Handlers> Gateway<H> {
                     "no `Mcp-Session-Id`: send `initialize` first, or speak revision 2026-07-28",
                 )
             })?;
-        self.means.ledger.find(known.principal.key_id(), id).ok_or_else(Refusal::no_session)
+        let session = self.means.ledger.find(known.principal.key_id(), id);
+        let session = session.ok_or_else(Refusal::no_session)?;
+        session.seen_from(known.address);
+        Ok(session)
     }
 }

@@ -67,22 +67,29 @@ impl Witness {
         Ok(Self { files: [(path.to_owned(), identity(path)?), (log.clone(), identity(&log)?)] })
     }
 
-    /// Are the same files still there, and is there anything in the database?
-    ///
-    /// # Errors
-    /// `Unavailable` when not.
-    pub(super) fn testify(&self) -> Result<()> {
-        for (path, seen) in &self.files {
-            if identity(path)? != *seen {
-                return Err(Error::unavailable(format!("{} was replaced", path.display())));
-            }
-        }
+    /// What of it is no longer where it was, if anything.
+    pub(super) fn lost(&self) -> Option<Lost> {
         let [(database, _), _] = &self.files;
-        if database.metadata().map_err(Error::unavailable)?.len() == 0 {
-            return Err(Error::unavailable(format!("{} was emptied", database.display())));
+        let emptied = database.symlink_metadata().is_ok_and(|meta| meta.len() == 0);
+        let [database, log] = self
+            .files
+            .each_ref()
+            .map(|(path, seen)| identity(path).is_ok_and(|found| found == *seen));
+        match (database && !emptied, log) {
+            (false, _) => Some(Lost::Database),
+            (true, false) => Some(Lost::Log),
+            (true, true) => None,
         }
-        Ok(())
     }
+}
+
+/// What was unlinked, replaced or emptied under an open connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// The database itself.
+    Database,
+    /// Its log only: what the log holds can still be moved into the database.
+    Log,
 }
 
 fn identity(path: &Path) -> Result<Identity> {

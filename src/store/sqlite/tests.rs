@@ -184,7 +184,7 @@ async fn writes_that_wait_share_a_commit() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn any_text_can_be_searched_for(queries in proptest::collection::vec(any::<String>(), 8)) {

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     change::{Change, Desk},
-    health::{Health, Witness},
+    health::{Health, Lost, Witness},
     name::Names,
 };
 use crate::{
@@ -68,6 +68,19 @@ struct Press {
     database: Option<Database>,
     names: Names,
     witness: Witness,
+}
+
+impl Press {
+    /// Closes a connection that is not to be used again. What it leaves is looked at by the next
+    /// opening; only a log that nobody could find is saved into the database first, because
+    /// acknowledged writes are in it.
+    fn abandon(&mut self) -> Result<()> {
+        let Some(database) = self.database.take() else { return Ok(()) };
+        match self.witness.lost() {
+            Some(Lost::Log) => database.checkpoint(),
+            Some(Lost::Database) | None => database.keep_log_on_close(),
+        }
+    }
 }
 
 impl Writer {
@@ -121,12 +134,11 @@ impl Writer {
     pub(super) fn close(&self) -> Result<()> {
         lock(&self.queue).closed = true;
         self.drain();
-        let database = lock(&self.press).database.take();
-        let Some(database) = database else { return Ok(()) };
+        let mut press = lock(&self.press);
         if self.health.is_suspect() {
-            return database.keep_log_on_close();
+            return press.abandon();
         }
-        database.checkpoint()
+        press.database.take().map_or(Ok(()), |database| database.checkpoint())
     }
 
     /// Commits batch after batch until nothing waits. Two drains at once take turns.
@@ -158,17 +170,14 @@ impl Writer {
         let outcomes = match self.commit(press, changes) {
             Ok(outcomes) => outcomes,
             Err(error) => {
-                if self.health.note(&error) || press.witness.testify().is_err() {
-                    self.health.suspect();
-                }
+                self.health.note(&error);
                 replies.iter().map(|_| Err(same(&error))).collect()
             }
         };
         if self.health.is_suspect()
-            && let Some(database) = press.database.take()
-            && let Err(error) = database.keep_log_on_close()
+            && let Err(error) = press.abandon()
         {
-            tracing::warn!(%error, "a suspect database's log cannot be kept");
+            tracing::warn!(%error, "a suspect database did not close as it should");
         }
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
             // Nobody listens when the caller has gone; the change is done all the same.
@@ -212,7 +221,10 @@ impl Writer {
             outcomes.push(outcome);
         }
         transaction.commit()?;
-        witness.testify()?;
+        if let Some(lost) = witness.lost() {
+            self.health.suspect();
+            return Err(Error::unavailable(format!("{lost:?} was taken away while open")));
+        }
         Ok(outcomes)
     }
 }

@@ -64,13 +64,12 @@ fn undeclared(spec: &ToolSpec, name: &str) -> Error {
         .map(|(spelling, canonical)| (strsim::jaro_winkler(spelling, &shown), canonical))
         .filter(|(likeness, _)| *likeness >= SIMILAR)
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    let hint = match nearest {
-        Some((_, canonical)) => format!("did you mean `{canonical}`?"),
-        None => {
-            let names: Vec<_> = declared(spec).map(|name| format!("`{name}`")).collect();
-            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            format!("`{}` takes {names}", spec.name)
-        }
+    let hint = if let Some((_, canonical)) = nearest {
+        format!("did you mean `{canonical}`?")
+    } else {
+        let names: Vec<_> = declared(spec).map(|name| format!("`{name}`")).collect();
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        format!("`{}` takes {names}", spec.name)
     };
     Error::bad_input(format!("there is no argument `{shown}`; {hint}"))
 }

@@ -81,12 +81,10 @@ impl Reader {
     pub fn count(&mut self, name: &str, default: usize) -> Result<usize> {
         let Some(value) = self.take(name) else { return Ok(default) };
         // JSON has one kind of number: 5.0 is as whole as 5.
-        let whole = value.as_u64().or_else(|| {
-            let number = value.as_f64()?;
-            let small = (1..=MAX_RESULTS).find(|n| *n as f64 == number)?;
-            u64::try_from(small).ok()
+        let count = value.as_number().and_then(|number| {
+            let number = number.to_string();
+            number.strip_suffix(".0").unwrap_or(&number).parse().ok()
         });
-        let count = whole.and_then(|n| usize::try_from(n).ok());
         count
             .filter(|n| (1..=MAX_RESULTS).contains(n))
             .ok_or_else(|| wrong(name, &format!("a whole number from 1 to {MAX_RESULTS}"), &value))

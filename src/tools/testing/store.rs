@@ -1,6 +1,7 @@
 //! A tenant's store in memory: as simple as can be, so that the tools' tests test the tools.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard,
@@ -156,7 +157,7 @@ impl TenantStore for MemoryStore {
             }
         }
         let mut tags: Vec<_> = counts.into_iter().collect();
-        tags.sort_by(|a, b| b.1.cmp(&a.1));
+        tags.sort_by_key(|(_, count)| Reverse(*count));
         Ok(tags.into_iter().take(limit).map(|(tag, _)| tag).collect())
     }
 }

@@ -1,0 +1,11 @@
+//! The administration: sessions, statistics, tenants, keys. Every route takes an operator's key.
+//!
+//! An operator manages and never reads a memory: nothing in here opens a store. Request bodies
+//! are strict: an unknown field is an error, never ignored, so that nobody believes in a setting
+//! that was not made.
+
+mod exchange;
+pub mod keys;
+pub mod sessions;
+pub mod stats;
+pub mod tenants;

@@ -1,0 +1,143 @@
+//! What every handler of the administration does with a request and an answer.
+
+use std::sync::Arc;
+
+use axum::{body::Body, response::Response};
+use http::{HeaderValue, Request, StatusCode, header};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    domain::{Error, Result, client::is_hidden},
+    http::{
+        error::{JSON, Refusal, json},
+        state::State,
+    },
+};
+
+/// The largest body of an administrative request, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// How much of a complaint about a body is repeated, in characters.
+const MAX_COMPLAINT: usize = 200;
+
+/// 200 with this body.
+pub(super) fn ok<T: Serialize>(value: &T) -> Response {
+    answer(StatusCode::OK, json(value))
+}
+
+/// 201 with this body, for what is now at `place`.
+pub(super) fn created<T: Serialize>(place: &str, value: &T) -> Response {
+    let mut response = answer(StatusCode::CREATED, json(value));
+    if let Ok(place) = HeaderValue::try_from(place) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    response
+}
+
+/// 204.
+pub(super) fn done() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+fn answer(status: StatusCode, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response
+}
+
+/// The part of the path after the last slash: the `{id}` of a route that ends in one. Ids have
+/// no characters that are encoded in paths, so what does not parse as written is not one.
+pub(super) fn id(request: &Request<Body>) -> &str {
+    request.uri().path().rsplit('/').next().unwrap_or_default()
+}
+
+/// The body, as strict JSON.
+///
+/// # Errors
+/// 415 for another content type, 413 for a body over 64 KiB, 400 with the first fault found.
+pub(super) async fn read<T: DeserializeOwned>(request: Request<Body>) -> Result<T, Refusal> {
+    if !is_json(&request) {
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "send the body as `application/json`",
+        ));
+    }
+    let body = axum::body::to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| {
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the request body is larger than 64 KiB")
+    })?;
+    serde_json::from_slice(&body).map_err(|fault| Refusal::from(complaint(&fault)))
+}
+
+fn is_json(request: &Request<Body>) -> bool {
+    let mut types = request.headers().get_all(header::CONTENT_TYPE).iter();
+    let (Some(only), None) = (types.next(), types.next()) else { return false };
+    let essence = only.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// What is wrong with a body, in a sentence that names the field.
+fn complaint(fault: &serde_json::Error) -> Error {
+    if !fault.is_data() {
+        return Error::bad_input("the request body is not JSON");
+    }
+    let text = fault.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    let shown = text.chars().take(MAX_COMPLAINT);
+    Error::bad_input(shown.map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect::<String>())
+}
+
+/// Runs something that writes to the disk where it holds nobody up.
+///
+/// # Errors
+/// As `work` does.
+pub(super) async fn blocking<T: Send + 'static>(
+    state: &Arc<State>,
+    work: impl FnOnce(&State) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let shared = Arc::clone(state);
+    let task = state.tasks.spawn_blocking(move || work(&shared));
+    task.await.map_err(Error::internal)?
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Wanted {
+        #[serde(rename = "name")]
+        _name: String,
+    }
+
+    async fn status(kind: &str, body: &str) -> u16 {
+        let request = Request::builder()
+            .header(header::CONTENT_TYPE, kind)
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        read::<Wanted>(request).await.map_or_else(|r| r.status().as_u16(), |_| 200)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_json_and_nothing_but_what_was_asked_for() {
+        assert_eq!(status("application/json; charset=utf-8", r#"{"name":"a"}"#).await, 200);
+        assert_eq!(status("text/plain", r#"{"name":"a"}"#).await, 415);
+        for bad in ["", "{", "[]", "{}", r#"{"name":1}"#, r#"{"name":"a","role":"b"}"#] {
+            assert_eq!(status("application/json", bad).await, 400, "{bad}");
+        }
+        assert_eq!(status("application/json", r#"{"name":"a","name":"b"}"#).await, 400);
+        assert_eq!(status("application/json", &" ".repeat(MAX_BODY + 1)).await, 413);
+    }
+
+    #[test]
+    fn a_complaint_names_the_field_and_no_position() {
+        let fault = serde_json::from_str::<Wanted>(r#"{"name":"a","ro\u001ble":1}"#).unwrap_err();
+        let said = complaint(&fault);
+        assert!(said.public().starts_with("unknown field `ro\u{fffd}le`"), "{said}");
+        assert!(!said.public().contains("line"));
+    }
+}

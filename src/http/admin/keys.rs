@@ -1,0 +1,138 @@
+//! `/admin/keys`: which there are, making one, revoking one.
+//!
+//! The text of a new key is in the answer to its making and nowhere else. SECURITY: what goes
+//! out is [`Shown`], field by field, so that nothing that a record may gain later can leak (I5).
+
+use std::sync::Arc;
+
+use axum::{body::Body, response::Response};
+use futures::{FutureExt, future::BoxFuture};
+use http::Request;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::exchange::{blocking, created, done, id, ok, read};
+use crate::{
+    domain::{
+        Error,
+        key::{KeyId, KeyRecord, Role},
+        pack::Packs,
+        tenant::{TenantId, TenantLabel},
+    },
+    http::{error::Refusal, state::State},
+    registry::keyring::NewKey,
+};
+
+/// A key as operators see it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    id: &'a KeyId,
+    role: Role,
+    tenant: Option<&'a TenantLabel>,
+    tenant_id: Option<&'a TenantId>,
+    name: &'a str,
+    packs: Option<Packs>,
+    act_as: &'a [TenantLabel],
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+}
+
+impl<'a> From<&'a KeyRecord> for Shown<'a> {
+    fn from(record: &'a KeyRecord) -> Self {
+        Self {
+            id: &record.id,
+            role: record.role,
+            tenant: record.tenant.as_ref().map(|tenant| &tenant.label),
+            tenant_id: record.tenant.as_ref().map(|tenant| &tenant.id),
+            name: &record.name,
+            packs: record.packs,
+            act_as: &record.act_as,
+            created_at: record.created_at,
+            expires_at: record.expires_at,
+            revoked_at: record.revoked_at,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    keys: Vec<Shown<'a>>,
+}
+
+/// A new key: its secret, once.
+#[derive(Serialize)]
+struct Made<'a> {
+    #[serde(flatten)]
+    key: Shown<'a>,
+    secret: &'a str,
+}
+
+/// What may be asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    #[serde(default = "agent")]
+    role: Role,
+    tenant: Option<TenantLabel>,
+    #[serde(default, alias = "label")]
+    name: String,
+    packs: Option<Packs>,
+    #[serde(default)]
+    act_as: Vec<TenantLabel>,
+    expires_at: Option<Timestamp>,
+}
+
+fn agent() -> Role {
+    Role::Agent
+}
+
+/// `GET /admin/keys`
+pub(in crate::http) fn list(
+    state: Arc<State>,
+    _: Request<Body>,
+) -> BoxFuture<'static, Result<Response, Refusal>> {
+    let keys = state.registry.keys.list();
+    let answer = ok(&Listed { keys: keys.iter().map(|key| Shown::from(&key.record)).collect() });
+    std::future::ready(Ok(answer)).boxed()
+}
+
+/// `POST /admin/keys`
+pub(in crate::http) fn create(
+    state: Arc<State>,
+    request: Request<Body>,
+) -> BoxFuture<'static, Result<Response, Refusal>> {
+    Box::pin(async move {
+        let Wanted { role, tenant, name, packs, act_as, expires_at } = read(request).await?;
+        let tenant = match tenant {
+            Some(label) => {
+                let found = state.registry.tenants.by_label(&label);
+                Some(found.ok_or_else(|| Error::not_found("tenant"))?)
+            }
+            None => None,
+        };
+        let new = NewKey { role, tenant, name, packs, act_as, expires_at };
+        let (key, secret) = blocking(&state, |state| state.registry.keys.create(new)).await?;
+        let id = &key.record.id;
+        tracing::info!(key = %id, %role, "a key was made");
+        let made = Made { key: Shown::from(&key.record), secret: secret.expose() };
+        Ok(created(&format!("/admin/keys/{id}"), &made))
+    })
+}
+
+/// `DELETE /admin/keys/{id}`: when it answers, no request with the key succeeds (I9).
+pub(in crate::http) fn revoke(
+    state: Arc<State>,
+    request: Request<Body>,
+) -> BoxFuture<'static, Result<Response, Refusal>> {
+    Box::pin(async move {
+        let unknown = || Refusal::from(Error::not_found("key"));
+        let id = KeyId::parse(id(&request)).map_err(|_| unknown())?;
+        let wanted = id.clone();
+        if !blocking(&state, move |state| state.registry.keys.revoke(&wanted)).await? {
+            return Err(unknown());
+        }
+        tracing::info!(key = %id, "a key was revoked");
+        Ok(done())
+    })
+}

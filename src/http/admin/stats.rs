@@ -1,0 +1,85 @@
+//! `/admin/stats`: counts, rates, latencies, sizes.
+//!
+//! `since` says from when the counts of this process run; the totals of sessions survive a
+//! restart and carry their own `counted_since`.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{body::Body, response::Response};
+use futures::{FutureExt, future::BoxFuture};
+use http::Request;
+use serde::Serialize;
+
+use super::exchange::ok;
+use crate::{
+    http::{error::Refusal, state::State, tls::TlsStatus},
+    registry::ledger::Totals,
+    telemetry::stats::Snapshot,
+};
+
+#[derive(Serialize)]
+struct Stats {
+    version: &'static str,
+    uptime_seconds: u64,
+    ready: bool,
+    #[serde(flatten)]
+    counts: Snapshot,
+    argon2_runs: u64,
+    sessions: Sessions,
+    tenants: Tenants,
+    keys: usize,
+    tls: Option<TlsStatus>,
+}
+
+#[derive(Serialize)]
+struct Sessions {
+    active: usize,
+    open_streams: u64,
+    by_protocol: BTreeMap<String, usize>,
+    totals: Totals,
+}
+
+#[derive(Serialize)]
+struct Tenants {
+    known: usize,
+    busy: usize,
+}
+
+/// `GET /admin/stats`
+pub(in crate::http) fn show(
+    state: Arc<State>,
+    _: Request<Body>,
+) -> BoxFuture<'static, Result<Response, Refusal>> {
+    let counts = state.stats.snapshot();
+    let uptime = state.clock.now().duration_since(counts.since);
+    let registry = &state.registry;
+    let answer = ok(&Stats {
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: u64::try_from(uptime.as_secs()).unwrap_or(0),
+        ready: state.readiness.is_ready(),
+        counts,
+        argon2_runs: state.authenticator.argon2_runs(),
+        sessions: sessions(&state),
+        tenants: Tenants {
+            known: registry.tenants.list().len(),
+            busy: state.places.busy_tenants(),
+        },
+        keys: registry.keys.list().len(),
+        tls: state.certificates.as_ref().map(|certificates| certificates.status()),
+    });
+    std::future::ready(Ok(answer)).boxed()
+}
+
+fn sessions(state: &State) -> Sessions {
+    let live = state.registry.ledger.list();
+    let mut by_protocol = BTreeMap::new();
+    for session in &live {
+        *by_protocol.entry(session.protocol.clone()).or_insert(0) += 1;
+    }
+    Sessions {
+        active: live.len(),
+        open_streams: live.iter().map(|session| session.open_streams).sum(),
+        by_protocol,
+        totals: state.registry.ledger.totals(),
+    }
+}

@@ -1,0 +1,31 @@
+//! `/mcp`: hands a request with its proofs over to the room `mcp`.
+
+use std::sync::Arc;
+
+use axum::{body::Body, response::Response};
+use futures::future::BoxFuture;
+use http::Request;
+
+use super::{
+    error::Refusal,
+    layers::{authenticate, client_address::ClientAddress, request_id::RequestId},
+    server::peer::Peer,
+    state::State,
+};
+use crate::mcp::endpoint::Known;
+
+/// `POST`, `GET`, `DELETE /mcp`.
+pub(super) fn answer(
+    state: Arc<State>,
+    request: Request<Body>,
+) -> BoxFuture<'static, Result<Response, Refusal>> {
+    Box::pin(async move {
+        let extensions = request.extensions();
+        let known = Known {
+            principal: authenticate::principal(&request)?.clone(),
+            address: extensions.get::<ClientAddress>().map_or(Peer::LOCAL, |address| address.0),
+            request_id: extensions.get().map(RequestId::as_str).unwrap_or_default().to_owned(),
+        };
+        Ok(state.endpoint.answer(request, known).await)
+    })
+}

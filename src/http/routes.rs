@@ -1,0 +1,181 @@
+//! The one table of what exists: method, path, who may, what it means, where it is served.
+//!
+//! A path that is not in the table is 404 without anybody being asked for a key; inside
+//! `/admin` it is 404 for operators and 401 or 403 for everybody else, so that the shape of the
+//! administration is not told. A method that is not in the table is 405 with `Allow`.
+//! INVARIANT I3: a row that says neither `Anyone` nor whose key it takes cannot be written
+//! (test `i3_unknown_route_is_denied`).
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    response::Response,
+    routing::{MethodFilter, any_service, on_service},
+};
+use futures::{FutureExt, future::BoxFuture};
+use http::{Request, StatusCode};
+use tower::service_fn;
+
+use super::{
+    MCP_PATH, admin,
+    error::{Asker, Refusal},
+    health,
+    layers::{Stage, access_log::Line},
+    mcp,
+    server::peer::Surface,
+    stack,
+    state::State,
+};
+use crate::domain::{action::Action, key::Role};
+
+/// What answers at a route.
+pub(super) type Handler =
+    fn(Arc<State>, Request<Body>) -> BoxFuture<'static, Result<Response, Refusal>>;
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Anybody, without a key.
+    Anyone,
+    /// Keys of this role whom the policy allows this action.
+    Key(Role, Action),
+}
+
+/// The part of the service that a route belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// Health: on every listener.
+    Health,
+    /// The MCP endpoint: on the public listener.
+    Mcp,
+    /// The administration: on its own listener when there is one, else on the public one; and
+    /// always on the control socket.
+    Admin,
+}
+
+/// One route.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Its method, as in the request line.
+    pub method: &'static str,
+    /// Its path, with `{…}` for a part that varies.
+    pub path: &'static str,
+    /// Who may.
+    pub who: Who,
+    /// Where it is served.
+    pub area: Area,
+    handler: Handler,
+}
+
+const fn open(path: &'static str, handler: Handler) -> Row {
+    Row { method: "GET", path, who: Who::Anyone, area: Area::Health, handler }
+}
+
+const fn agent(method: &'static str) -> Row {
+    let who = Who::Key(Role::Agent, Action::Connect);
+    Row { method, path: MCP_PATH, who, area: Area::Mcp, handler: mcp::answer }
+}
+
+const fn operator(
+    method: &'static str,
+    path: &'static str,
+    action: Action,
+    handler: Handler,
+) -> Row {
+    Row { method, path, who: Who::Key(Role::Operator, action), area: Area::Admin, handler }
+}
+
+/// Every route there is.
+pub const TABLE: &[Row] = &[
+    open("/", health::alive),
+    open("/health", health::alive),
+    open("/healthz", health::alive),
+    open("/readyz", health::ready),
+    agent("POST"),
+    agent("GET"),
+    agent("DELETE"),
+    operator("GET", "/admin/sessions", Action::SessionList, admin::sessions::list),
+    operator("GET", "/admin/sessions/{id}", Action::SessionList, admin::sessions::show),
+    operator("DELETE", "/admin/sessions/{id}", Action::SessionEnd, admin::sessions::end),
+    operator("GET", "/admin/stats", Action::StatsRead, admin::stats::show),
+    operator("GET", "/admin/tenants", Action::TenantList, admin::tenants::list),
+    operator("POST", "/admin/tenants", Action::TenantCreate, admin::tenants::create),
+    operator("GET", "/admin/keys", Action::KeyList, admin::keys::list),
+    operator("POST", "/admin/keys", Action::KeyCreate, admin::keys::create),
+    operator("DELETE", "/admin/keys/{id}", Action::KeyRevoke, admin::keys::revoke),
+];
+
+/// Whether a listener serves an area.
+#[must_use]
+pub fn serves(surface: Surface, area: Area, admin_listener: bool) -> bool {
+    match area {
+        Area::Health => true,
+        Area::Mcp => surface == Surface::Public,
+        Area::Admin => match surface {
+            Surface::Public => !admin_listener,
+            Surface::Admin | Surface::Control => true,
+            Surface::Ops => false,
+        },
+    }
+}
+
+/// The routes of one listener, each behind the layers for known callers where it needs them.
+pub fn router(state: &Arc<State>, surface: Surface) -> Router {
+    let admin_listener = state.settings.listen.admin.is_some();
+    let served = |area| serves(surface, area, admin_listener);
+    let mut router = Router::new();
+    for row in TABLE.iter().filter(|row| served(row.area)) {
+        let stage = handle(state, *row);
+        router = router.route(
+            row.path,
+            match row.who {
+                Who::Anyone => on_service(filter(row.method), stage),
+                Who::Key(role, action) => {
+                    on_service(filter(row.method), stack::inner(state, role, Some(action), stage))
+                }
+            },
+        );
+    }
+    let router = router.method_not_allowed_fallback(async |request: Request<Body>| {
+        let why = "this path does not take this method; see the `Allow` header";
+        Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why).answer(&Asker::of(&request))
+    });
+    if !served(Area::Admin) {
+        return router.fallback_service(unknown());
+    }
+    let hidden = || any_service(stack::inner(state, Role::Operator, None, unknown()));
+    router
+        .route("/admin", hidden())
+        .route("/admin/", hidden())
+        .route("/admin/{*rest}", hidden())
+        .fallback_service(unknown())
+}
+
+fn filter(method: &str) -> MethodFilter {
+    match method {
+        "GET" => MethodFilter::GET,
+        "POST" => MethodFilter::POST,
+        _ => MethodFilter::DELETE,
+    }
+}
+
+fn handle(state: &Arc<State>, row: Row) -> impl Stage + use<> {
+    let state = Arc::clone(state);
+    service_fn(move |request: Request<Body>| {
+        if let Some(line) = request.extensions().get::<Arc<Line>>() {
+            line.routed(row.path);
+        }
+        let asker = Asker::of(&request);
+        (row.handler)(Arc::clone(&state), request)
+            .map(move |answer| Ok(answer.unwrap_or_else(|refusal| refusal.answer(&asker))))
+    })
+}
+
+fn unknown() -> impl Stage {
+    service_fn(async |request: Request<Body>| {
+        Ok(Refusal::new(StatusCode::NOT_FOUND, "there is nothing here")
+            .answer(&Asker::of(&request)))
+    })
+}

@@ -1,0 +1,48 @@
+//! What handlers and layers may reach. The composition root builds it, once.
+
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+use super::{health::Readiness, layers::request_id::RequestIds, tls::Certificates};
+use crate::{
+    auth::Authenticator,
+    config::Settings,
+    domain::clock::Clock,
+    limits::{places::Places, rates::Rates},
+    mcp::endpoint::Endpoint,
+    policy::Engine,
+    registry::Registry,
+    telemetry::stats::Stats,
+};
+
+/// Everything that answering a request can need.
+#[derive(Debug)]
+pub struct State {
+    /// What is set.
+    pub settings: Arc<Settings>,
+    /// Who is calling.
+    pub authenticator: Arc<Authenticator>,
+    /// May they.
+    pub engine: Arc<Engine>,
+    /// Tenants, keys, sessions.
+    pub registry: Registry,
+    /// Requests per key.
+    pub rates: Arc<Rates>,
+    /// Requests under way per tenant.
+    pub places: Arc<Places>,
+    /// The MCP endpoint.
+    pub endpoint: Arc<dyn Endpoint>,
+    /// Counts.
+    pub stats: Arc<Stats>,
+    /// Whether traffic is welcome.
+    pub readiness: Arc<Readiness>,
+    /// Request ids.
+    pub request_ids: Arc<RequestIds>,
+    /// The certificate in use, when we end TLS.
+    pub certificates: Option<Arc<Certificates>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where work on the blocking pool is tracked (I12).
+    pub tasks: TaskTracker,
+}

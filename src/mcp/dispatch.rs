@@ -1,0 +1,285 @@
+//! The one place where a name becomes an action, a permit and a call.
+//!
+//! The order is the rule: is the tool there for this key, whose memory is meant, are the
+//! arguments the declared ones, is there a call left, does policy permit it, and only then is a
+//! store opened and the tool run, inside a time limit and a fence against panics. No other
+//! function of the room opens a store.
+//!
+//! INVARIANT I10 will be held here: every end of every path comes through
+//! [`Dispatch::conclude`], where a decision becomes a record.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt as _;
+use serde_json::{Map, Value};
+
+use super::{listing::USER_ID, visit::Visit};
+use crate::{
+    auth::Principal,
+    config::Settings,
+    domain::{
+        Error, Kind, Result,
+        action::{Action, Resource},
+        client::ClientInfo,
+        clock::Clock,
+        memory::Author,
+        tenant::{Tenant, TenantLabel},
+    },
+    limits::rates::Rates,
+    policy::Engine,
+    registry::tenants::Tenants,
+    store::{TenantStore, pool::TenantStores},
+    telemetry::stats::{Stats, ToolOutcome},
+    tools::{Answer, Catalogue, Context, Tool, ToolSpec, arguments},
+};
+
+/// What dispatch works with.
+#[derive(Debug, Clone)]
+pub struct Means {
+    /// Who decides.
+    pub engine: Arc<Engine>,
+    /// The memories.
+    pub stores: Arc<TenantStores>,
+    /// Calls left.
+    pub rates: Arc<Rates>,
+    /// Labels to tenants, for `user_id`.
+    pub tenants: Arc<Tenants>,
+    /// What is counted.
+    pub stats: Arc<Stats>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Turns names into calls.
+#[derive(Debug)]
+pub struct Dispatch {
+    catalogue: Catalogue,
+    means: Means,
+    server_name: Arc<str>,
+    max_memory_bytes: usize,
+    timeout: Duration,
+}
+
+/// A tool call that came to its end.
+#[derive(Debug)]
+struct Concluded<'a> {
+    principal: &'a Principal,
+    request_id: &'a str,
+    /// The tool, or what else was asked for.
+    what: &'static str,
+    action: Action,
+    outcome: ToolOutcome,
+    duration: Duration,
+}
+
+impl Dispatch {
+    /// Dispatch to the tools of `catalogue`.
+    #[must_use]
+    pub fn new(catalogue: Catalogue, settings: &Settings, means: Means) -> Self {
+        Self {
+            catalogue,
+            means,
+            server_name: settings.mcp.server_name.as_str().into(),
+            max_memory_bytes: settings.storage.max_memory_bytes,
+            timeout: settings.mcp.tool_timeout,
+        }
+    }
+
+    /// The tools there are.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Calls a tool; `None` when this caller has no tool of that name.
+    pub async fn call(
+        &self,
+        visit: &Visit,
+        client: ClientInfo,
+        name: &str,
+        arguments: Map<String, Value>,
+    ) -> Option<Result<Answer>> {
+        let principal = &visit.known().principal;
+        let tool = self
+            .catalogue
+            .visible(principal.packs(), !principal.act_as().is_empty())
+            .find(|tool| tool.spec().name == name)?;
+        let spec = tool.spec();
+        let work = self.permitted(principal, client, tool.as_ref(), arguments);
+        Some(self.fenced(visit, spec.name, spec.action, work).await)
+    }
+
+    /// Does something else with the caller's own store, under the same rules: `what` names it
+    /// in counts and records.
+    ///
+    /// # Errors
+    /// `Forbidden` by policy, `Timeout`, and what opening the store and `work` fail with.
+    pub async fn with_store<T, F: Future<Output = Result<T>>>(
+        &self,
+        visit: &Visit,
+        what: &'static str,
+        action: Action,
+        work: impl FnOnce(Arc<dyn TenantStore>) -> F,
+    ) -> Result<T> {
+        let principal = &visit.known().principal;
+        let all = async { work(self.open(principal, action, own(principal)?).await?).await };
+        self.fenced(visit, what, action, all).await
+    }
+
+    async fn permitted(
+        &self,
+        principal: &Principal,
+        client: ClientInfo,
+        tool: &dyn Tool,
+        mut arguments: Map<String, Value>,
+    ) -> Result<Answer> {
+        let spec = tool.spec();
+        let tenant = self.target(principal, &mut arguments)?;
+        let arguments = arguments::canonical(spec, arguments)?;
+        self.count(principal)?;
+        let store = self.open(principal, spec.action, &tenant).await?;
+        let context = Context {
+            store,
+            others: self.others(principal, spec).await,
+            tenant: tenant.label,
+            author: Author { key: principal.key_id().clone(), client },
+            clock: Arc::clone(&self.means.clock),
+            server_name: Arc::clone(&self.server_name),
+            max_memory_bytes: self.max_memory_bytes,
+        };
+        tool.call(context, arguments).await
+    }
+
+    /// Whose memory is meant. INVARIANT I1: the credential's; `user_id` may repeat that, or name
+    /// a tenant out of the list that stands in the key's record. INVARIANT I4: a tenant that is
+    /// not there and one that is not allowed are refused in the same words
+    /// (`i4_a_foreign_user_id_is_an_unknown_one`).
+    fn target(&self, principal: &Principal, arguments: &mut Map<String, Value>) -> Result<Tenant> {
+        let own = own(principal)?;
+        let named = match arguments.remove(USER_ID) {
+            None | Some(Value::Null) => return Ok(own.clone()),
+            Some(Value::String(named)) if named == own.label.as_str() => return Ok(own.clone()),
+            Some(Value::String(named)) => TenantLabel::parse(&named).ok(),
+            Some(_) => None,
+        };
+        named
+            .filter(|label| principal.act_as().contains(label))
+            .and_then(|label| self.means.tenants.by_label(&label))
+            .ok_or_else(|| {
+                Error::forbidden("`user_id` must be your own tenant; leave it out, the key decides")
+            })
+    }
+
+    fn count(&self, principal: &Principal) -> Result<()> {
+        match self.means.rates.tool_call(principal.key_id()) {
+            Some(decision) if !decision.allowed => {
+                self.means.stats.limited(decision.class);
+                let retry_after = decision.retry_after;
+                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+                let sentence = format!("too many tool calls, retry in {} s", seconds.max(1));
+                Err(Error::new(Kind::LimitReached { retry_after }, sentence))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// INVARIANT I2: the permit is spent here, on the tenant it was given for.
+    async fn open(
+        &self,
+        principal: &Principal,
+        action: Action,
+        tenant: &Tenant,
+    ) -> Result<Arc<dyn TenantStore>> {
+        let resource = Resource::Tenant(tenant.id.clone());
+        let permit = self.means.engine.authorize(principal, action, resource)?;
+        self.means.stores.open(permit).await
+    }
+
+    /// The other tenants in the key's reach. One that policy forbids, that is gone or that does
+    /// not open is left out: it must not break the answer about the others (I11).
+    async fn others(
+        &self,
+        principal: &Principal,
+        spec: &ToolSpec,
+    ) -> Vec<(TenantLabel, Arc<dyn TenantStore>)> {
+        let mut others = Vec::new();
+        if !spec.needs_act_as {
+            return others;
+        }
+        for label in principal.act_as() {
+            let Some(tenant) = self.means.tenants.by_label(label) else { continue };
+            match self.open(principal, spec.action, &tenant).await {
+                Ok(store) => others.push((tenant.label, store)),
+                Err(error) => tracing::warn!(%error, tenant = %label, "a tenant was left out"),
+            }
+        }
+        others
+    }
+
+    /// Runs `work` to its end, its panic or the time limit, and concludes.
+    async fn fenced<T>(
+        &self,
+        visit: &Visit,
+        what: &'static str,
+        action: Action,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let started = self.means.clock.monotonic();
+        let fence = AssertUnwindSafe(work).catch_unwind();
+        let result = match tokio::time::timeout(self.timeout, fence).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Error::internal(format!("`{what}` panicked"))),
+            Err(_) => Err(Error::new(
+                Kind::Timeout,
+                format!("`{what}` took longer than {} s", self.timeout.as_secs()),
+            )),
+        };
+        self.conclude(
+            visit,
+            &Concluded {
+                principal: &visit.known().principal,
+                request_id: &visit.known().request_id,
+                what,
+                action,
+                outcome: result.as_ref().map_or_else(|e| outcome(e.kind()), |_| ToolOutcome::Done),
+                duration: self.means.clock.monotonic().saturating_sub(started),
+            },
+        );
+        if let Err(error) = &result
+            && matches!(error.kind(), Kind::Internal | Kind::Unavailable)
+        {
+            let request = &visit.known().request_id;
+            tracing::error!(%error, what, %request, "a call failed");
+        }
+        result
+    }
+
+    /// The seam: everything that was decided about a call is known here, once. It is counted
+    /// and logged; the audit record will be written here.
+    fn conclude(&self, visit: &Visit, call: &Concluded<'_>) {
+        if call.outcome != ToolOutcome::Done {
+            visit.fail();
+        }
+        self.means.stats.tool_call(call.what, call.outcome, call.duration);
+        tracing::debug!(
+            key = %call.principal.key_id(),
+            request = call.request_id,
+            what = call.what,
+            action = %call.action,
+            outcome = ?call.outcome,
+            "a call was concluded"
+        );
+    }
+}
+
+fn own(principal: &Principal) -> Result<&Tenant> {
+    principal.tenant().ok_or_else(|| Error::forbidden("this key opens no memory"))
+}
+
+fn outcome(kind: Kind) -> ToolOutcome {
+    match kind {
+        Kind::Forbidden | Kind::Unauthenticated => ToolOutcome::Denied,
+        Kind::LimitReached { .. } | Kind::Overloaded { .. } => ToolOutcome::Limited,
+        _ => ToolOutcome::Failed,
+    }
+}

@@ -1,0 +1,290 @@
+//! What memgate says over MCP: tools, resources, prompts and completion of one caller.
+//!
+//! Written out by hand, because the library's macros would advertise every list as public and
+//! know no caller. Each method takes the caller from this very request ([`Visit`]) and answers
+//! for that caller alone; whatever reaches a memory goes through [`Dispatch`]. There is no
+//! sampling, no roots and no logging to clients: memgate asks a client for nothing.
+
+mod about;
+mod map;
+
+use std::{borrow::Cow, sync::Arc};
+
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
+        CompletionInfo, CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams,
+        GetPromptResponse, GetPromptResult, ListPromptsResult, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, PaginatedRequestParams, PromptMessage,
+        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+        Reference, Role, ServerConfig,
+    },
+    service::RequestContext,
+};
+
+use super::{
+    cursor::Cursors, dispatch::Dispatch, era, listing::Listing, say, services::Handlers,
+    visit::Visit,
+};
+use crate::{
+    config::Settings,
+    domain::{Error, Kind, action::Action, pack::Pack, random::Entropy, tenant::Tenant},
+    store::TenantStore,
+    tools::{completion, prompts, resources},
+};
+
+type Context = RequestContext<RoleServer>;
+
+/// The product's handlers.
+#[derive(Debug, Clone)]
+pub struct MemoryHandlers(MemoryHandler);
+
+impl MemoryHandlers {
+    /// Handlers that call through `dispatch`.
+    #[must_use]
+    pub fn new(dispatch: Dispatch, settings: &Settings, entropy: &dyn Entropy) -> Self {
+        Self(MemoryHandler(Arc::new(Desk {
+            listing: Listing::new(dispatch.catalogue()),
+            cursors: Cursors::new(entropy),
+            config: about::server(&settings.mcp.server_name),
+            server_name: settings.mcp.server_name.clone(),
+            max_memory_bytes: settings.storage.max_memory_bytes,
+            dispatch,
+        })))
+    }
+}
+
+/// All tenants share one handler: it knows none of them, each request brings its own.
+impl Handlers for MemoryHandlers {
+    type Handler = MemoryHandler;
+
+    fn for_tenant(&self, _: &Tenant) -> MemoryHandler {
+        self.0.clone()
+    }
+}
+
+/// Answers one caller's messages.
+#[derive(Debug, Clone)]
+pub struct MemoryHandler(Arc<Desk>);
+
+#[derive(Debug)]
+struct Desk {
+    dispatch: Dispatch,
+    listing: Listing,
+    cursors: Cursors,
+    config: ServerConfig,
+    server_name: String,
+    max_memory_bytes: usize,
+}
+
+impl ServerHandler for MemoryHandler {
+    fn get_info(&self) -> ServerConfig {
+        self.0.config.clone()
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Cow::Borrowed(&era::REVISIONS)
+    }
+
+    // `get_tool` stays the default: it is asked without a caller, and only to check argument
+    // headers, which no tool of ours has (`no_tool_asks_for_argument_headers`).
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: Context,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let visit = Visit::of(&context)?;
+        only_page(request, &visit)?;
+        let tools = self.0.listing.visible(&visit.known().principal);
+        Ok(ListToolsResult::with_all_items(tools).with_cache_scope(CacheScope::Private))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: Context,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let visit = Visit::of(&context)?;
+        let client = visit.client(&context);
+        let arguments = request.arguments.unwrap_or_default();
+        let request_id = &visit.known().request_id;
+        match self.0.dispatch.call(&visit, client, &request.name, arguments).await {
+            Some(Ok(answer)) => Ok(say::answer(answer).into()),
+            Some(Err(error)) => Ok(say::failure(&error, request_id).into()),
+            None => {
+                visit.fail();
+                Err(say::error(&Error::bad_input("no such tool"), request_id))
+            }
+        }
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: Context,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let visit = Visit::of(&context)?;
+        let principal = &visit.known().principal;
+        let offset = match request.and_then(|request| request.cursor) {
+            None => Ok(0),
+            Some(cursor) => self.0.cursors.open(principal, &cursor),
+        };
+        let page = match offset {
+            Ok(offset) => {
+                let list = |store: Arc<dyn TenantStore>| async move {
+                    resources::list(&*store, offset).await
+                };
+                let what = "resources/list";
+                self.0.dispatch.with_store(&visit, what, Action::MemoryRead, list).await
+            }
+            Err(error) => Err(error),
+        };
+        let page = page.map_err(|error| refused(&error, &visit))?;
+        let items = page.resources.into_iter().map(map::resource).collect();
+        let mut result =
+            ListResourcesResult::with_all_items(items).with_cache_scope(CacheScope::Private);
+        result.next_cursor = page.next_offset.map(|offset| self.0.cursors.seal(principal, offset));
+        Ok(result)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: Context,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let visit = Visit::of(&context)?;
+        only_page(request, &visit)?;
+        let items = vec![map::template(&resources::MEMORY)];
+        Ok(ListResourceTemplatesResult::with_all_items(items).with_cache_scope(CacheScope::Private))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: Context,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let visit = Visit::of(&context)?;
+        let body =
+            self.read(&visit, &request.uri).await.map_err(|error| refused(&error, &visit))?;
+        let contents = vec![map::body(body, request.uri)];
+        Ok(ReadResourceResult::new(contents).with_cache_scope(CacheScope::Private).into())
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: Context,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let visit = Visit::of(&context)?;
+        only_page(request, &visit)?;
+        let seen = if sees_prompts(&visit) { &prompts::PROMPTS[..] } else { &[] };
+        let items = seen.iter().map(map::prompt).collect();
+        Ok(ListPromptsResult::with_all_items(items).with_cache_scope(CacheScope::Private))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: Context,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let visit = Visit::of(&context)?;
+        let prompt = prompts::find(&request.name)
+            .filter(|_| sees_prompts(&visit))
+            .ok_or_else(|| refused(&Error::bad_input("no such prompt"), &visit))?;
+        let text = prompt
+            .say(request.arguments.unwrap_or_default())
+            .map_err(|error| refused(&error, &visit))?;
+        let message = PromptMessage::new_text(Role::User, text);
+        Ok(GetPromptResult::new(vec![message]).with_description(prompt.description).into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: Context,
+    ) -> Result<CompleteResult, ErrorData> {
+        let visit = Visit::of(&context)?;
+        let argument = &request.argument;
+        let target = match &request.r#ref {
+            Reference::Prompt(prompt) => {
+                completion::Target::Prompt { name: &prompt.name, argument: &argument.name }
+            }
+            Reference::Resource(template) => completion::Target::Resource {
+                uri_template: &template.uri,
+                argument: &argument.name,
+            },
+            _ => return Err(refused(&Error::bad_input("no such reference"), &visit)),
+        };
+        let work = |store: Arc<dyn TenantStore>| async move {
+            completion::complete(&*store, target, &argument.value).await
+        };
+        let what = "completion/complete";
+        let done = self.0.dispatch.with_store(&visit, what, Action::MemoryRead, work).await;
+        let mut values = done.map_err(|error| match error.kind() {
+            Kind::NotFound => refused(&Error::bad_input(error.public().to_owned()), &visit),
+            _ => refused(&error, &visit),
+        })?;
+        values.truncate(CompletionInfo::MAX_VALUES);
+        let info = CompletionInfo::new(values)
+            .map_err(|cause| refused(&Error::internal(cause), &visit))?;
+        Ok(CompleteResult::new(info))
+    }
+
+    /// The library takes a known method with parameters that do not fit for a method of its own.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        context: Context,
+    ) -> Result<CustomResult, ErrorData> {
+        let visit = Visit::of(&context)?;
+        visit.fail();
+        Err(if about::METHODS.contains(&request.method.as_str()) {
+            ErrorData::invalid_params("the parameters do not fit the method", None)
+        } else {
+            ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "no such method", None)
+        })
+    }
+}
+
+impl MemoryHandler {
+    async fn read(&self, visit: &Visit, uri: &str) -> Result<resources::Body, Error> {
+        let desk = &self.0;
+        let principal = &visit.known().principal;
+        if uri == resources::CAPABILITIES_URI
+            && let Some(tenant) = principal.tenant()
+        {
+            return Ok(resources::capabilities(&resources::About {
+                catalogue: desk.dispatch.catalogue(),
+                packs: principal.packs(),
+                may_act_as: !principal.act_as().is_empty(),
+                tenant: &tenant.label,
+                server_name: &desk.server_name,
+                max_memory_bytes: desk.max_memory_bytes,
+            }));
+        }
+        let id = resources::memory_id(uri)?;
+        let work = |store: Arc<dyn TenantStore>| async move { resources::read(&*store, &id).await };
+        desk.dispatch.with_store(visit, "resources/read", Action::MemoryRead, work).await
+    }
+}
+
+/// The prompts speak of the tools of one pack; without it they would lead nowhere.
+fn sees_prompts(visit: &Visit) -> bool {
+    visit.known().principal.packs().contains(Pack::Memento)
+}
+
+fn refused(error: &Error, visit: &Visit) -> ErrorData {
+    visit.fail();
+    say::error(error, &visit.known().request_id)
+}
+
+/// Lists that fit on one page have no cursors, so any cursor is somebody's mistake.
+fn only_page(request: Option<PaginatedRequestParams>, visit: &Visit) -> Result<(), ErrorData> {
+    if request.is_some_and(|request| request.cursor.is_some()) {
+        let error = Error::bad_input("no such cursor; start the list again without one");
+        return Err(refused(&error, visit));
+    }
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! Every route, called by every persona: a route without expectations fails here.

@@ -1,0 +1,19 @@
+//! The real program, over real sockets, as every persona meets it.
+//!
+//! One binary for all of it, so that the program is linked once. Each test starts a deployment of
+//! its own ([`world::World`]); none depends on another, on the time, or on what the machine has.
+
+#![cfg(test)]
+
+mod administration;
+mod endpoints;
+mod headers;
+mod isolation;
+mod limits;
+mod restart;
+mod revocation;
+mod sessions;
+mod sources;
+mod start;
+mod stop;
+mod world;

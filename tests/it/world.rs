@@ -1,0 +1,142 @@
+//! A running deployment and the people who use it.
+//!
+//! [`World::start`] runs the real program on a free port with a data directory of its own; the
+//! personas are an anonymous caller, an agent of `acme`, an agent of `globex`, a second key of
+//! `acme` and an operator. Dropping the world kills the process by its id and removes the
+//! directory, so a test that fails leaves nothing behind.
+
+mod caller;
+mod mcp;
+mod process;
+pub(crate) mod wire;
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub(crate) use caller::Caller;
+pub(crate) use mcp::{Answer, LegacySession};
+pub(crate) use process::{Ended, Process, free_port};
+
+/// Keys in the environment: known before the start, so they need no answer of the server.
+const ACME: &str = "acme-agent-key-0123456789abcdef";
+const GLOBEX: &str = "globex-agent-key-0123456789abcdef";
+const OPERATOR: &str = "operator-key-0123456789abcdefghij";
+
+/// A data directory, the program that serves it, and its personas.
+pub(crate) struct World {
+    directory: TempDir,
+    process: Process,
+    env: Vec<(String, String)>,
+}
+
+impl World {
+    /// A server with default settings.
+    pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// A server with these settings besides.
+    pub(crate) fn with(env: &[(&str, &str)]) -> Self {
+        let keys = format!("acme:{ACME},globex:{GLOBEX}");
+        let mut all = vec![("MCP_API_KEYS", keys.as_str()), ("MCP_ADMIN_KEY", OPERATOR)];
+        all.extend_from_slice(env);
+        Self::bare(&all)
+    }
+
+    /// A server with these settings and nothing else: no key is given.
+    pub(crate) fn bare(env: &[(&str, &str)]) -> Self {
+        let env: Vec<_> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let directory = tempfile::tempdir().unwrap();
+        let process = Process::serve(&directory.path().join("data"), &env);
+        Self { directory, process, env }
+    }
+
+    /// Stops the program and starts it again on the same data directory.
+    pub(crate) fn restart(&mut self) {
+        self.process.kill();
+        self.process = Process::serve(&self.data(), &self.env);
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.process.address()
+    }
+
+    /// The process, for signals.
+    pub(crate) fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Everything the program printed so far.
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Somebody without a key.
+    pub(crate) fn anonymous(&self) -> Caller {
+        Caller::new(self.address())
+    }
+
+    /// Somebody with this key.
+    pub(crate) fn bearer(&self, key: &str) -> Caller {
+        self.anonymous().with("authorization", &format!("Bearer {key}"))
+    }
+
+    /// An agent of `acme`.
+    pub(crate) fn acme(&self) -> Caller {
+        self.bearer(ACME)
+    }
+
+    /// An agent of `globex`.
+    pub(crate) fn globex(&self) -> Caller {
+        self.bearer(GLOBEX)
+    }
+
+    /// An operator.
+    pub(crate) fn operator(&self) -> Caller {
+        self.bearer(OPERATOR)
+    }
+
+    /// A new key of `acme`, made by the operator.
+    pub(crate) fn second_of_acme(&self) -> NewKey {
+        self.new_key(&json!({"tenant": "acme", "name": "second"}))
+    }
+
+    /// A new key as the operator asks for it.
+    pub(crate) fn new_key(&self, wish: &Value) -> NewKey {
+        let answer = self.operator().post("/admin/keys", wish);
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let made = answer.json();
+        let text = |name: &str| {
+            made[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {made}")).to_owned()
+        };
+        NewKey { id: text("id"), caller: self.bearer(&text("secret")), secret: text("secret") }
+    }
+
+    /// Every secret that may appear in no output.
+    pub(crate) fn secrets() -> [&'static str; 3] {
+        [ACME, GLOBEX, OPERATOR]
+    }
+
+    /// Runs another `memgate` command on the same data directory.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Ended {
+        Process::command(&self.data(), &self.env, arguments)
+    }
+}
+
+/// A key that was just made.
+pub(crate) struct NewKey {
+    /// Its public id.
+    pub(crate) id: String,
+    /// Its holder.
+    pub(crate) caller: Caller,
+    /// The whole key.
+    pub(crate) secret: String,
+}

@@ -1,0 +1,144 @@
+//! The program as a child process: started on a free port, watched, killed by its id.
+
+use std::{
+    fs::{self, File},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::Caller;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_memgate");
+/// For a debug build on a busy machine; passing it is a failure, not a delay.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server.
+pub(crate) struct Process {
+    child: Child,
+    address: SocketAddr,
+    log: PathBuf,
+}
+
+/// A command that ended.
+pub(crate) struct Ended {
+    /// Its exit code; `None` after a signal.
+    pub(crate) code: Option<i32>,
+    /// What it printed.
+    pub(crate) stdout: String,
+    /// What it complained.
+    pub(crate) stderr: String,
+}
+
+impl Process {
+    /// Starts `memgate serve` and waits until it is ready.
+    pub(crate) fn serve(data: &Path, env: &[(String, String)]) -> Self {
+        // A port that was free a moment ago can be taken by another test's connection.
+        for _ in 0..5 {
+            let port = free_port();
+            let log = data.with_extension(format!("{port}.log"));
+            let output = File::create(&log).unwrap();
+            let mut command = program(data, env);
+            command.env("PORT", port.to_string());
+            command.stdout(output.try_clone().unwrap()).stderr(output);
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let mut process = Self { child: command.spawn().unwrap(), address, log };
+            if process.becomes_ready() {
+                return process;
+            }
+            assert!(process.log().contains("in use"), "did not start:\n{}", process.log());
+        }
+        panic!("no free port");
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn command(data: &Path, env: &[(String, String)], arguments: &[&str]) -> Ended {
+        let output = program(data, env).args(arguments).output().unwrap();
+        Ended {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// False when the process ended instead.
+    fn becomes_ready(&mut self) -> bool {
+        let ready = wait_until(|| {
+            let ended = self.child.try_wait().unwrap().is_some();
+            let status = Caller::new(self.address).try_get("/readyz").map(|r| r.status);
+            (ended || status == Some(200)).then_some(!ended)
+        });
+        ready.unwrap_or_else(|| panic!("not ready in {PATIENCE:?}:\n{}", self.log()))
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Everything it printed so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// The process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to stop, as a supervisor does.
+    pub(crate) fn terminate(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        wait_until(|| self.child.try_wait().unwrap())
+            .unwrap_or_else(|| panic!("still running after {PATIENCE:?}:\n{}", self.log()))
+    }
+
+    /// Ends it without warning.
+    pub(crate) fn kill(&mut self) {
+        // It may have ended by itself; then there is nothing left to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The program with a clean environment, so that nothing of the machine decides a test.
+fn program(data: &Path, env: &[(String, String)]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env_clear().env("MEMGATE_DATA_DIR", data).env("NO_COLOR", "1");
+    command.envs(env.iter().map(|(k, v)| (k, v)));
+    command.current_dir(data.parent().unwrap()).stdin(Stdio::null());
+    command
+}
+
+/// A port of the loopback address that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Asks again until there is an answer, for at most [`PATIENCE`]. It waits for an event of
+/// another process, which no clock of ours can bring about; the pause only spares the processor.
+#[expect(clippy::disallowed_methods, reason = "the process under test has the machine's clock")]
+pub(crate) fn wait_until<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        thread::park_timeout(Duration::from_millis(10));
+    }
+    None
+}
