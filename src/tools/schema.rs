@@ -10,23 +10,31 @@ use std::sync::Arc;
 use schemars::{
     JsonSchema, Schema,
     generate::SchemaSettings,
-    transform::{RecursiveTransform, Transform},
+    transform::{RecursiveTransform, transform_subschemas},
 };
 use serde_json::{Map, Value, json};
 
 /// The schema of an argument type.
 #[must_use]
 pub fn input<T: JsonSchema>() -> Arc<Map<String, Value>> {
-    finish::<T>(SchemaSettings::draft2020_12().for_deserialize())
+    Arc::new(finish::<T>(SchemaSettings::draft2020_12().for_deserialize()))
 }
 
-/// The schema of an answer type.
+/// The schema of an answer type. Only its own fields are described: lists share their item
+/// types, and every word of a tool list is paid for by each client's model.
 #[must_use]
 pub fn output<T: JsonSchema>() -> Arc<Map<String, Value>> {
-    finish::<T>(SchemaSettings::draft2020_12().for_serialize())
+    let mut map = finish::<T>(SchemaSettings::draft2020_12().for_serialize());
+    let fields = map.get_mut("properties").and_then(Value::as_object_mut);
+    for field in fields.into_iter().flat_map(Map::values_mut) {
+        if let Ok(field) = <&mut Schema>::try_from(field) {
+            transform_subschemas(&mut RecursiveTransform(undescribed), field);
+        }
+    }
+    Arc::new(map)
 }
 
-fn finish<T: JsonSchema>(settings: SchemaSettings) -> Arc<Map<String, Value>> {
+fn finish<T: JsonSchema>(settings: SchemaSettings) -> Map<String, Value> {
     let mut settings = settings.with_transform(RecursiveTransform(plain));
     settings.inline_subschemas = true;
     settings.meta_schema = None;
@@ -39,7 +47,7 @@ fn finish<T: JsonSchema>(settings: SchemaSettings) -> Arc<Map<String, Value>> {
     // The type's own doc comment is for us; the tool's description is for callers.
     map.remove("description");
     map.entry("properties").or_insert_with(|| json!({}));
-    Arc::new(map)
+    map
 }
 
 fn plain(schema: &mut Schema) {
@@ -57,10 +65,9 @@ fn plain(schema: &mut Schema) {
     }
 }
 
-const _: fn() = || {
-    fn is_transform(_: impl Transform) {}
-    is_transform(RecursiveTransform(plain));
-};
+fn undescribed(schema: &mut Schema) {
+    schema.remove("description");
+}
 
 #[cfg(test)]
 mod tests {
@@ -73,6 +80,22 @@ mod tests {
         /// Words.
         query: String,
         limit: Option<u32>,
+    }
+
+    #[derive(JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Samples {
+        /// Some.
+        list: Vec<Sample>,
+    }
+
+    #[test]
+    fn only_an_answer_s_own_fields_are_described() {
+        let schema = output::<Samples>();
+        let list = &schema["properties"]["list"];
+        assert_eq!(list["description"], "Some.");
+        assert!(list["items"]["properties"]["query"].get("description").is_none());
+        assert!(input::<Sample>()["properties"]["query"].get("description").is_some());
     }
 
     #[test]
