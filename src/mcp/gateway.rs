@@ -186,3 +186,6 @@ async fn whole(body: Body) -> Result<Bytes, Refusal> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! A gateway over real keys and a real ledger, and the messages that the tests send.
+
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use axum::body::Body;
+use http::{Request, Response};
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult,
+        PaginatedRequestParams, ServerCapabilities, ServerConfig,
+    },
+    service::RequestContext,
+};
+use serde_json::{Value, json};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::super::{Endpoint as _, Gateway, Known, Means};
+use crate::{
+    auth::{self, Principal},
+    config::Settings,
+    domain::tenant::Tenant,
+    limits::places::Places,
+    mcp::{services::Handlers, visit::Visit},
+};
+
+/// Tools: `who` names the tenant, `panic` does, `hang` never ends, `fail` says that it failed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scripted;
+
+impl Handlers for Scripted {
+    type Handler = Self;
+
+    fn for_tenant(&self, _: &Tenant) -> Self {
+        *self
+    }
+}
+
+impl ServerHandler for Scripted {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Visit::of(&context)?;
+        Ok(ListToolsResult::default())
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let visit = Visit::of(&context)?;
+        match &*request.name {
+            "panic" => panic!("as told"),
+            "hang" => std::future::pending().await,
+            "fail" => visit.fail(),
+            _ => {}
+        }
+        let tenant = visit.known().principal.tenant().unwrap().label.to_string();
+        let client = visit.client(&context).name;
+        let text = format!("tenant={tenant} client={client}");
+        Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())
+    }
+}
+
+pub(super) struct World {
+    pub(super) auth: auth::testing::World,
+    pub(super) gateway: Gateway<Scripted>,
+    pub(super) means: Means,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(super) fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let auth = auth::testing::World::with(change);
+        let means = Means {
+            ledger: Arc::clone(&auth.registry.ledger),
+            places: Arc::new(Places::new(&auth.settings.limits)),
+            clock: Arc::clone(&auth.clock) as _,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        let gateway = Gateway::new(Scripted, &auth.settings, means.clone());
+        Self { auth, gateway, means }
+    }
+
+    pub(super) async fn send(&self, who: &Principal, request: Request<Body>) -> Response<Body> {
+        let mut request = request;
+        // The library asks for one even where it allows all.
+        request.headers_mut().insert("host", "127.0.0.1:3000".parse().unwrap());
+        let known = Known {
+            principal: who.clone(),
+            address: Ipv4Addr::LOCALHOST.into(),
+            request_id: "r1".to_owned(),
+        };
+        self.gateway.answer(request, known).await
+    }
+
+    /// Opens a session; its protocol id.
+    pub(super) async fn open(&self, who: &Principal) -> String {
+        let response = self.send(who, initialize()).await;
+        assert_eq!(response.status(), 200);
+        let id = response.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+        assert!(text(response).await.contains("2025-11-25"));
+        id
+    }
+
+    /// How many sessions the library holds for this caller's tenant.
+    pub(super) async fn held(&self, who: &Principal) -> usize {
+        let service = self.gateway.services.of(who.tenant().unwrap()).unwrap();
+        service.sessions.sessions.read().await.len()
+    }
+
+    /// Lets the tasks run until the library holds `count` sessions for this caller's tenant.
+    pub(super) async fn settles_at(&self, who: &Principal, count: usize) {
+        let settle = async {
+            while self.held(who).await != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let held = self.held(who).await;
+        tokio::time::timeout(Duration::from_secs(10), settle)
+            .await
+            .unwrap_or_else(|_| panic!("{held} sessions stay"));
+    }
+}
+
+pub(super) async fn text(response: Response<Body>) -> String {
+    let bytes = axum::body::to_bytes(response.into_body(), 1_000_000).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+pub(super) async fn json(response: Response<Body>) -> Value {
+    serde_json::from_str(&text(response).await).unwrap()
+}
+
+/// A POST with these headers besides the media types.
+pub(super) fn post(headers: &[(&str, &str)], body: impl Into<String>) -> Request<Body> {
+    let mut request = Request::post("/mcp")
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::from(body.into())).unwrap()
+}
+
+/// A message of the 2026-07-28 revision, headers included.
+pub(super) fn stateless(method: &str, mut params: Value) -> Request<Body> {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "tester", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let name = params["name"].as_str().map(str::to_owned);
+    let mut headers = vec![("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)];
+    headers.extend(name.as_deref().map(|name| ("mcp-name", name)));
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+    post(&headers, body.to_string())
+}
+
+pub(super) fn list() -> Request<Body> {
+    stateless("tools/list", json!({}))
+}
+
+pub(super) fn call(tool: &str) -> Request<Body> {
+    stateless("tools/call", json!({"name": tool, "arguments": {}}))
+}
+
+pub(super) fn initialize() -> Request<Body> {
+    post(
+        &[],
+        r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"old","version":"1"}}}"#,
+    )
+}
+
+/// A tool call within a session.
+pub(super) fn within(session: &str, tool: &str) -> Request<Body> {
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool}});
+    post(&[("mcp-session-id", session), ("mcp-protocol-version", "2025-11-25")], body.to_string())
+}
+
+pub(super) fn get(session: &str) -> Request<Body> {
+    Request::get("/mcp")
+        .header("accept", "text/event-stream")
+        .header("mcp-session-id", session)
+        .body(Body::empty())
+        .unwrap()
+}
+
+pub(super) fn delete(session: &str) -> Request<Body> {
+    Request::delete("/mcp").header("mcp-session-id", session).body(Body::empty()).unwrap()
+}
