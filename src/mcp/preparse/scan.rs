@@ -80,7 +80,7 @@ impl<'a> Scanner<'a> {
             }
             let raw = self.string()?;
             let key = unescaped(raw);
-            self.remember(&key, base, &mut seen)?;
+            self.remember(key.clone(), base, &mut seen)?;
             self.take(b':')?;
             member(self, key)?;
             match self.peek() {
@@ -132,7 +132,7 @@ impl<'a> Scanner<'a> {
     /// compared as they read, not as they are written: `"\u006eame"` is `"name"`.
     fn remember(
         &mut self,
-        key: &Cow<'a, str>,
+        key: Cow<'a, str>,
         base: usize,
         seen: &mut Option<(RandomState, HashSet<u64>)>,
     ) -> Scan<()> {
@@ -141,7 +141,7 @@ impl<'a> Scanner<'a> {
             return Err(Flaw::TooManyKeys);
         }
         let twice = if known.len() < FEW_KEYS {
-            known.contains(key)
+            known.contains(&key)
         } else {
             // Hashes under a random key stand for the keys: nobody can aim for a collision, and
             // a chance one only refuses a request.
@@ -150,12 +150,12 @@ impl<'a> Scanner<'a> {
                 let hashes = known.iter().map(|k| state.hash_one(k)).collect();
                 (state, hashes)
             });
-            !hashes.insert(state.hash_one(key))
+            !hashes.insert(state.hash_one(&key))
         };
         if twice {
             return Err(Flaw::DuplicateKey);
         }
-        self.keys.push(key.clone());
+        self.keys.push(key);
         Ok(())
     }
 
