@@ -66,7 +66,7 @@ class Run:
             return None, settings
         kind = (case["request"].get("generator") or {}).get("kind")
         if kind == "idle":
-            settings |= {"MEMGATE_LISTEN__IDLE_TIMEOUT": "5 s"}
+            settings |= {"MEMGATE_LISTEN__IDLE_TIMEOUT": "5s"}
         if settings or case["request"]["method"] in OWN_WORLD:
             return self.world(settings), settings
         return (self.tls() if case["request"]["method"] == "TLS" else self.plain()), settings

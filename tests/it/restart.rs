@@ -30,8 +30,8 @@ fn a_session_of_before_is_unknown_after() {
 #[test]
 fn two_servers_never_share_a_data_directory() {
     let world = World::start();
-    let port = crate::world::free_port().to_string();
-    let second = world.command(&["serve", "--port", &port]);
+    let port = crate::world::free_port();
+    let second = world.command(&["serve", "--set", &format!("listen.port={port}")]);
     assert_eq!(second.code, Some(2), "{}{}", second.stdout, second.stderr);
     assert!(second.stderr.contains("another process"), "{}", second.stderr);
     assert_eq!(world.anonymous().get("/readyz").status, 200, "the first is unharmed");
