@@ -109,7 +109,10 @@ impl PresentedKey {
     pub fn random(entropy: &dyn Entropy) -> Self {
         let mut bytes = Zeroizing::new([0_u8; 32]);
         entropy.fill(bytes.as_mut());
-        Self { id: KeyId::random(entropy), secret: Secret::new(URL_SAFE_NO_PAD.encode(&*bytes)) }
+        Self {
+            id: KeyId::random(entropy),
+            secret: Secret::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())),
+        }
     }
 
     /// Takes a key apart. Costs one CRC over 60 bytes and touches nothing.

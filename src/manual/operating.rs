@@ -62,4 +62,4 @@
 //!
 //! The embedded store belongs to one process: a lock file keeps a second one out, and a network
 //! file system is refused, because SQLite's locks do not hold there. In Kubernetes that means a
-//! StatefulSet with one replica and a ReadWriteOncePod claim, as in `k8s/`.
+//! `StatefulSet` with one replica and a `ReadWriteOncePod` claim, as in `k8s/`.
