@@ -134,7 +134,7 @@ pub(super) fn is_local(request: &Request<Body>) -> bool {
 
 /// Turns away addresses that call too often.
 pub fn layer(shield: Arc<Shield>, inner: impl Stage) -> impl Stage {
-    let governed = GovernorLayer::new(Arc::clone(&shield.config)).error_handler(turn_away);
+    let governed = GovernorLayer::new(Arc::clone(&shield.config)).error_handler(|error| turn_away(&error));
     let (mut governed, mut free) = (governed.layer(inner.clone()), inner);
     service_fn(move |request: Request<Body>| {
         if is_local(&request) {
@@ -162,7 +162,7 @@ enum Turned {
     NoAddress,
 }
 
-fn turn_away(error: GovernorError) -> Response {
+fn turn_away(error: &GovernorError) -> Response {
     let turned = match error {
         // It rounds down to whole seconds; a client that came so early would be refused again.
         GovernorError::TooManyRequests { wait_time, .. } => {
