@@ -11,6 +11,7 @@ pub mod failure;
 pub mod key;
 pub mod options;
 pub mod output;
+pub mod policy;
 pub mod registrar;
 pub mod secret_file;
 pub mod session;
@@ -57,6 +58,9 @@ enum Command {
     /// Check and show the settings
     #[command(subcommand)]
     Config(config::Command),
+    /// Check policies, run their cases, show what they permit
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
 }
@@ -87,6 +91,7 @@ impl Cli {
             Some(Command::Tenant(command)) => command.run(&sources, printer),
             Some(Command::Session(command)) => command.run(&sources, printer),
             Some(Command::Config(command)) => command.run(&sources, printer),
+            Some(Command::Policy(command)) => command.run(&sources, printer),
             Some(Command::Completions(arguments)) => arguments.run(printer),
         }
     }

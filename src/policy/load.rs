@@ -192,6 +192,15 @@ mod tests {
     }
 
     #[test]
+    fn the_example_in_the_readme_passes() {
+        let readme = include_str!("../../policies/README.md");
+        let (_, rest) = readme.split_once("```cedar\n").unwrap();
+        let directory = directory(&[("own.cedar", rest.split_once("```").unwrap().0)]);
+        let ids = load(Some(directory.path())).unwrap().ids();
+        assert!(ids.contains(&"reader.memory".to_owned()), "{ids:?}");
+    }
+
+    #[test]
     fn i3_an_unreadable_directory_refuses_the_start() {
         let found = load(Some(Path::new("/nonexistent/policies"))).unwrap_err();
         assert!(found[0].to_string().contains("cannot be read"));

@@ -134,7 +134,8 @@ pub(super) fn is_local(request: &Request<Body>) -> bool {
 
 /// Turns away addresses that call too often.
 pub fn layer(shield: Arc<Shield>, inner: impl Stage) -> impl Stage {
-    let governed = GovernorLayer::new(Arc::clone(&shield.config)).error_handler(|error| turn_away(&error));
+    let governed =
+        GovernorLayer::new(Arc::clone(&shield.config)).error_handler(|error| turn_away(&error));
     let (mut governed, mut free) = (governed.layer(inner.clone()), inner);
     service_fn(move |request: Request<Body>| {
         if is_local(&request) {

@@ -59,6 +59,7 @@ mod tests {
     use super::*;
     use crate::{
         auth::testing::World,
+        config::limits::Limits,
         domain::{clock::Clock, limits::Rate},
         http::server::peer::{Peer, Surface},
     };
@@ -69,9 +70,10 @@ mod tests {
     }
 
     fn scene() -> Scene {
-        let world = World::with(|settings| settings.limits.per_key = Rate::new(100, 3600));
+        let world = World::new();
         let clock: Arc<dyn Clock> = world.clock.clone();
-        let rates = Arc::new(Rates::new(&world.settings.limits, clock));
+        let limits = Limits { per_key: Rate::new(100, 3600), ..Limits::default() };
+        let rates = Arc::new(Rates::new(&limits, clock));
         Scene { world, rates }
     }
 

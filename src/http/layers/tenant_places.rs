@@ -95,7 +95,7 @@ mod tests {
     use tower::Service;
 
     use super::*;
-    use crate::{auth::testing::World, domain::tenant::TenantId};
+    use crate::{auth::testing::World, config::limits::Limits, domain::tenant::TenantId};
 
     /// One place for each tenant.
     struct Scene {
@@ -104,9 +104,8 @@ mod tests {
     }
 
     fn scene() -> Scene {
-        let world = World::with(|settings| settings.limits.concurrency_per_tenant = 1);
-        let places = Arc::new(Places::new(&world.settings.limits));
-        Scene { world, places }
+        let limits = Limits { concurrency_per_tenant: 1, ..Limits::default() };
+        Scene { world: World::new(), places: Arc::new(Places::new(&limits)) }
     }
 
     impl Scene {
