@@ -49,7 +49,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const CLOSED_PER_SWEEP: usize = 32;
 /// Databases up to this size are read through when a process opens them first. Larger ones
 /// would keep their tenant waiting; damage in them is found when a query meets it.
-const MAX_CHECKED_BYTES: u64 = 16 << 20;
+const MAX_CHECKED_BYTES: u64 = 4 << 20;
 
 /// Opens stores and keeps a bounded number of them open.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@
 //! business; where the file lies and whether it may be there is `store::dir`'s.
 
 mod change;
+mod choice;
 mod health;
 mod name;
 mod query;

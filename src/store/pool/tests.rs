@@ -284,7 +284,7 @@ const ATTACKS: &[Attack] = &[
     Attack {
         name: "A's file copied over it",
         while_open: false,
-        strike: |world, b, a| drop(fs::copy(world.file(a), world.file(b)).unwrap()),
+        strike: |world, b, a| _ = fs::copy(world.file(a), world.file(b)).unwrap(),
         may_answer: false,
     },
     Attack {
@@ -323,7 +323,8 @@ fn scribble(path: &std::path::Path, from: usize) {
     use std::os::unix::fs::FileExt as _;
     let length = usize::try_from(path.metadata().unwrap().len()).unwrap();
     assert!(length > from);
-    let noise: Vec<u8> = (0..length - from).map(|i| (i * 7 + i / 251) as u8 | 1).collect();
+    let noise: Vec<u8> =
+        (0..length - from).map(|i| (i * 7 + i / 251).to_le_bytes()[0] | 1).collect();
     let file = fs::OpenOptions::new().write(true).open(path).unwrap();
     file.write_all_at(&noise, from as u64).unwrap();
 }

@@ -6,8 +6,9 @@
 use rusqlite::{Connection, ToSql, types::ValueRef};
 
 use super::{
+    choice::{Choice, choose},
     row::{self, folded, microseconds, time},
-    words,
+    words::{self, Word},
 };
 use crate::domain::{
     Error, Result,
@@ -40,7 +41,7 @@ const BEST: &str = "
     SELECT id, kind, created_at, updated_at, author_key, client_name, client_version,
            filename, description, tags, content, response, -hit.cost
     FROM (SELECT rowid AS n, bm25(word, 3.0, 2.0, 1.0, 1.0, 3.0) AS cost FROM word
-          WHERE word MATCH :words
+          WHERE word MATCH :words AND rowid >= :from
           ORDER BY cost, n DESC LIMIT :limit OFFSET :offset) AS hit
     CROSS JOIN memory ON memory.n = hit.n
     ORDER BY hit.cost, hit.n DESC";
@@ -63,35 +64,53 @@ const BEST_FILTERED: &str = "
 /// # Errors
 /// `BadInput` when the text has no words; `Timeout` when the connection's deadline passes.
 pub(super) fn search(database: &Connection, query: &Query) -> Result<Hits> {
-    let limit = query.limit.min(MAX_LIMIT);
-    let words = query.text.as_deref().map(words::expression).transpose()?;
-    let tag = query.tag.as_ref().map(|t| folded(t.as_str()));
-    let kind = |index: usize| query.kinds.get(index).map(|k| k.as_str());
-    // With fewer than four kinds the rest repeats the first; the list holds four at most.
-    let kinds = [kind(0), kind(1).or(kind(0)), kind(2).or(kind(0)), kind(3).or(kind(0))];
     if query.kinds.len() > MemoryKind::ALL.len() {
         return Err(Error::bad_input("a query names each kind once"));
     }
-    let since = query.since.map_or(i64::MIN, microseconds);
-    let before = query.before.map_or(i64::MAX, microseconds);
-    let filtered =
-        query.since.is_some() || query.before.is_some() || tag.is_some() || !query.kinds.is_empty();
-    let sql = match (&words, &tag) {
-        (None, None) => NEWEST,
-        (None, Some(_)) => NEWEST_WITH_TAG,
-        (Some(_), _) if filtered => BEST_FILTERED,
-        (Some(_), _) => BEST,
+    let Some(text) = &query.text else {
+        let sql = if query.tag.is_some() { NEWEST_WITH_TAG } else { NEWEST };
+        return page(database, sql, query, &[], i64::MIN);
     };
+    let filtered = query.since.is_some()
+        || query.before.is_some()
+        || query.tag.is_some()
+        || !query.kinds.is_empty();
+    let Choice { all, rare, from } = choose(database, words::parse(text)?)?;
+    let deciding = if rare.is_empty() { &all } else { &rare };
+    if !filtered {
+        return page(database, BEST, query, deciding, from);
+    }
+    let hits = page(database, BEST_FILTERED, query, deciding, i64::MIN)?;
+    if rare.is_empty() || hits.hits.len() == query.limit {
+        return Ok(hits);
+    }
+    // The filter leaves little of what the rare words find: the common ones fill the page.
+    page(database, BEST_FILTERED, query, &all, i64::MIN)
+}
+
+/// One page of what `sql`, one of the statements above, finds.
+fn page(
+    database: &Connection,
+    sql: &'static str,
+    query: &Query,
+    words: &[Word],
+    from: i64,
+) -> Result<Hits> {
+    let limit = query.limit.min(MAX_LIMIT);
+    let tag = query.tag.as_ref().map(|t| folded(t.as_str()));
+    let kind = |index: usize| query.kinds.get(index).map(|k| k.as_str());
     let mut statement = database.prepare_cached(sql)?;
-    let values: [(&str, &dyn ToSql); 10] = [
-        (":words", &words),
+    let values: [(&str, &dyn ToSql); 11] = [
+        (":words", &words::expression(words)),
+        (":from", &from),
         (":tag", &tag),
-        (":since", &since),
-        (":before", &before),
-        (":kind1", &kinds[0]),
-        (":kind2", &kinds[1]),
-        (":kind3", &kinds[2]),
-        (":kind4", &kinds[3]),
+        (":since", &query.since.map_or(i64::MIN, microseconds)),
+        (":before", &query.before.map_or(i64::MAX, microseconds)),
+        // With fewer than four kinds the rest repeats the first.
+        (":kind1", &kind(0)),
+        (":kind2", &kind(1).or(kind(0))),
+        (":kind3", &kind(2).or(kind(0))),
+        (":kind4", &kind(3).or(kind(0))),
         // One more than asked for tells whether there is a further page.
         (":limit", &i64::try_from(limit + 1).unwrap_or(i64::MAX)),
         (":offset", &i64::try_from(query.offset).unwrap_or(i64::MAX)),

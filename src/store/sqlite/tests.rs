@@ -183,6 +183,36 @@ async fn writes_that_wait_share_a_commit() {
     assert_eq!(version(&watcher) - before, 1, "one commit");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn common_words_do_not_drown_rare_ones() {
+    let opened = Opened::new();
+    let limits = Limits::default();
+    let clock = Arc::new(SystemClock::new());
+    let database = Database::open(&opened.path(), Mode::Writer, &limits, clock).unwrap();
+    database
+        .execute_batch(
+            "WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 6000)
+             INSERT INTO memory (id, kind, created_at, updated_at, bytes, author_key, client_name,
+                                 client_version, filename, description, tags, content)
+             SELECT 'm' || n, 'note', n, n, 1, 'env-test', '', '', 'f' || n, '', '',
+                    CASE WHEN n = 7 THEN 'the needle' ELSE 'the haystack' END
+             FROM i",
+        )
+        .unwrap();
+    let ask = |text: &str, since: Option<i64>| {
+        let since = since.map(|n| jiff::Timestamp::from_microsecond(n).unwrap());
+        let query = Query { text: Some(text.to_owned()), since, ..Query::newest(3) };
+        let hits = query::search(&database, &query).unwrap();
+        hits.hits.into_iter().map(|hit| hit.memory.filename).collect::<Vec<_>>()
+    };
+    assert_eq!(ask("the needle in the haystack", None), ["f7"], "the rare word decides");
+    assert_eq!(ask("need", None), ["f7"], "and so does a part of it");
+    assert_eq!(ask("the haystack", None), ["f6000", "f5999", "f5998"], "all common: the newest");
+    assert_eq!(ask("hay", None).len(), 3);
+    assert_eq!(ask("the needle", Some(5000)).len(), 3, "common words fill what a filter leaves");
+    assert!(ask("nothing", None).is_empty());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -13,35 +13,67 @@ const MAX_TEXT_BYTES: usize = 4096;
 /// From so many characters on, a word also stands for the beginning of longer ones.
 const MIN_PREFIX_CHARS: usize = 3;
 
-/// The expression for `text`.
+/// One word of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Word {
+    text: String,
+    /// Whether longer words that begin with it count too.
+    begins: bool,
+}
+
+impl Word {
+    /// The word as it stands, without those that begin with it.
+    pub(super) fn whole(&self) -> Self {
+        Self { begins: false, ..self.clone() }
+    }
+
+    /// Whether it stands for longer words too.
+    pub(super) fn begins_others(&self) -> bool {
+        self.begins
+    }
+
+    /// Adds itself to what is given to `MATCH`.
+    fn write(&self, expression: &mut String) {
+        // SECURITY: a word holds letters, digits and marks only, so the quotes cannot be closed
+        // from inside. Held by `no_text_is_syntax` and `any_text_can_be_searched_for`.
+        let quoted = ["\"", &self.text, "\""].concat();
+        expression.push_str(&quoted);
+        if self.begins {
+            // Both: the whole word ranks above words that only start like it.
+            expression.push_str(" OR \"");
+            expression.push_str(stem(&self.text));
+            expression.push_str("\"*");
+        }
+    }
+}
+
+/// The first different words of `text`, lowercase.
 ///
 /// # Errors
-/// `BadInput` when it holds no word.
-pub(super) fn expression(text: &str) -> Result<String> {
+/// `BadInput` when it holds none.
+pub(super) fn parse(text: &str) -> Result<Vec<Word>> {
     let words = words(text);
     if words.is_empty() {
         return Err(Error::bad_input("the query has no words"));
     }
-    let mut expression = String::with_capacity(words.iter().map(|w| 2 * w.len() + 16).sum());
-    for word in &words {
+    Ok(words
+        .into_iter()
+        .map(|text| Word { begins: text.chars().count() >= MIN_PREFIX_CHARS, text })
+        .collect())
+}
+
+/// What is given to `MATCH` for any of `words`.
+pub(super) fn expression(words: &[Word]) -> String {
+    let mut expression = String::new();
+    for word in words {
         if !expression.is_empty() {
             expression.push_str(" OR ");
         }
-        // SECURITY: a word holds letters, digits and marks only, so the quotes cannot be closed
-        // from inside. Held by `no_text_is_syntax` and `any_text_can_be_searched_for`.
-        let quoted = ["\"", word, "\""].concat();
-        expression.push_str(&quoted);
-        if word.chars().count() >= MIN_PREFIX_CHARS {
-            // Both: the whole word ranks above words that only start with it.
-            expression.push_str(" OR ");
-            expression.push_str(&quoted);
-            expression.push('*');
-        }
+        word.write(&mut expression);
     }
-    Ok(expression)
+    expression
 }
 
-/// The first different words, lowercase.
 fn words(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let text = &text[..text.floor_char_boundary(MAX_TEXT_BYTES)];
@@ -57,6 +89,24 @@ fn words(text: &str) -> Vec<String> {
     found
 }
 
+/// What a word and its English inflections begin with; of other words, all of it. It may cut too
+/// little, which loses an inflection, and never so much that any word would do.
+fn stem(word: &str) -> &str {
+    for (suffix, least) in [("ing", 4), ("ed", 4), ("ies", 3), ("es", 3), ("s", 3)] {
+        let Some(rest) = word.strip_suffix(suffix) else { continue };
+        if rest.len() < least
+            || !word.is_ascii()
+            || (suffix == "s" && rest.ends_with(['s', 'u', 'i']))
+        {
+            return word;
+        }
+        let doubled =
+            rest.len() > 3 && rest.as_bytes().last_chunk::<2>().is_some_and(|[a, b]| a == b);
+        return if doubled && least == 4 { &rest[..rest.len() - 1] } else { rest };
+    }
+    word
+}
+
 /// Letters, digits, and the marks that are written over them.
 fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '\u{300}'..='\u{36f}')
@@ -67,6 +117,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn expression(text: &str) -> Result<String> {
+        parse(text).map(|words| super::expression(&words))
+    }
 
     #[test]
     fn words_are_quoted_and_joined() {
@@ -95,6 +149,29 @@ mod tests {
                 "the query has no words",
                 "{text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn inflections_begin_alike() {
+        for (word, begins) in [
+            ("working", "work"),
+            ("worked", "work"),
+            ("running", "run"),
+            ("recipes", "recip"),
+            ("memories", "memor"),
+            ("boxes", "box"),
+            ("dogs", "dog"),
+            ("glass", "glass"),
+            ("this", "this"),
+            ("bus", "bus"),
+            ("king", "king"),
+            ("red", "red"),
+            ("müßig", "müßig"),
+            ("straßes", "straßes"),
+            ("2024s", "2024"),
+        ] {
+            assert_eq!(stem(word), begins);
         }
     }
 

@@ -32,11 +32,12 @@ CREATE TABLE tag (
 CREATE INDEX tag_by_memory ON tag (memory);
 
 -- The words of a memory. The text itself stays in `memory`; the triggers below keep the two
--- equal inside the same transaction, whoever writes.
+-- equal inside the same transaction, whoever writes. No stemmer: it would cut words so that the
+-- beginning of a word no longer finds it; the query looks for beginnings instead.
 CREATE VIRTUAL TABLE word USING fts5 (
     filename, description, content, response, tags,
     content = 'memory', content_rowid = 'n',
-    tokenize = 'porter unicode61 remove_diacritics 2'
+    tokenize = 'unicode61 remove_diacritics 2'
 );
 
 CREATE TRIGGER word_insert AFTER INSERT ON memory BEGIN
