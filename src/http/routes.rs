@@ -127,13 +127,13 @@ pub fn router(state: &Arc<State>, surface: Surface) -> Router {
     let served = |area| serves(surface, area, admin_listener);
     let mut router = Router::new();
     for row in TABLE.iter().filter(|row| served(row.area)) {
-        let stage = handle(state, *row);
+        let handler = handle(state, *row);
         router = router.route(
             row.path,
             match row.who {
-                Who::Anyone => on_service(filter(row.method), stage),
+                Who::Anyone => on_service(filter(row.method), handler),
                 Who::Key(role, action) => {
-                    on_service(filter(row.method), stack::inner(state, role, Some(action), stage))
+                    on_service(filter(row.method), stack::inner(state, role, Some(action), handler))
                 }
             },
         );

@@ -112,3 +112,6 @@ impl Bound {
         Drained { cut: left }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,10 @@
-//! Every layer, and why it stands where it stands. `outer` is for anybody's traffic, `inner` for
-//! known callers.
+//! Every layer, and why it stands where it stands. [`outer`] is for anybody's traffic, [`inner`]
+//! for known callers.
 //!
-//! Both read from the inside out: the first line is nearest to the route, the last one meets the
-//! request first and the answer last. A refusal by a layer passes every layer below it in the
-//! list, so each says what it must be outside of.
+//! Both lists read in the order in which a request meets the layers; the answer passes them the
+//! other way round. A refusal by one layer is seen by every layer above it and by none below it,
+//! so each line says what its layer must be outside or inside of. The order is held by tests of
+//! what comes of it (`tests`), not by its looks.
 
 use std::sync::Arc;
 
@@ -13,10 +14,18 @@ use super::{
         head_size, host, https, origin, request_id, security_headers, sensitive_headers,
     },
     routes,
-    server::Door,
+    server::{Door, peer::Surface},
     state::State,
 };
 use crate::domain::{action::Action, key::Role};
+
+/// Nests layers, the outermost first: `a(x) => b() => core` is `a::layer(x, b::layer(core))`.
+macro_rules! onion {
+    ($layer:ident($($argument:expr),*) => $($inside:tt)+) => {
+        $layer::layer($($argument,)* onion!($($inside)+))
+    };
+    ($core:expr) => { $core };
+}
 
 /// One listener's whole service: the layers for anybody's traffic around its routes.
 pub fn outer(state: &Arc<State>, door: Door) -> impl Stage + use<> {
@@ -24,34 +33,36 @@ pub fn outer(state: &Arc<State>, door: Door) -> impl Stage + use<> {
     let origins =
         Arc::new(origin::Origins::on(door.address, door.encrypted, &http.allowed_origins));
     let hosts = Arc::new(host::Hosts::on(door.surface, door.address, &http.trusted_hosts));
-
-    let stage = routes::router(state, door.surface);
-    // Preflights end here: outside of every limit and of authentication, because they carry no
-    // key, and so that a page can read what the inside refuses.
-    let stage = cors::layer(http.cors, Arc::clone(&origins), stage);
-    // Nobody inside reads a body that is too large or too slow.
-    let stage = body::layer(listen, stage);
-    // Plain HTTP ends before a credential is looked at; inside the host guard, since a redirect
-    // repeats the Host.
-    let stage = https::layer(requires_https(state, door), stage);
-    // Pages of foreign origins end before anything is answered about, on every route.
-    let stage = origin::layer(origins, stage);
-    // Everything inside may rely on one well-written Host of ours.
-    let stage = host::layer(hosts, stage);
-    // Oversized heads are not even read for their Host.
-    let stage = head_size::layer(listen, stage);
-    // Outside of everything that could panic on outside input, inside of what every answer, a
-    // panic's too, must carry.
-    let stage = catch_panic::layer(stage);
-    let stage = security_headers::layer(stage);
-    // Outside of every refusal: one line each.
-    let stage = access_log::layer(Arc::clone(&state.clock), Arc::clone(&state.stats), stage);
-    // The log, the HSTS header and every limit need the true address and scheme.
-    let stage = client_address::layer(listen.trusted_proxies.clone().into(), stage);
-    // Before anything can print a header.
-    let stage = sensitive_headers::layer(stage);
-    // First of all: everything else names the request by it.
-    request_id::layer(Arc::clone(&state.request_ids), stage)
+    let proxies = listen.trusted_proxies.clone().into();
+    onion! {
+        // First of all: everything else names the request by it.
+        request_id(Arc::clone(&state.request_ids)) =>
+        // Before anything can print a header.
+        sensitive_headers() =>
+        // The log, HSTS and every limit need the true address and scheme; it refuses nothing.
+        client_address(proxies) =>
+        // Outside of everything that can answer: one line for each request, refused ones too.
+        access_log(Arc::clone(&state.clock), Arc::clone(&state.stats)) =>
+        // Outside of every refusal and of the 500 of a panic: they carry the headers as well.
+        security_headers() =>
+        // Outside of everything that reads what a client sent.
+        catch_panic() =>
+        // An oversized head is not even read for its Host.
+        head_size(listen) =>
+        // Everything below may rely on one well-written Host of ours.
+        host(hosts) =>
+        // Pages of foreign origins end here, on every route, before CORS could answer them.
+        origin(Arc::clone(&origins)) =>
+        // Before a credential is looked at; below the host guard, as a redirect repeats the Host.
+        https(requires_https(state, door)) =>
+        // Nobody below reads a body that is too large or too slow.
+        body(listen) =>
+        // A preflight ends here: it carries no key and costs nothing. Above all that refuses
+        // known callers, so that a page can read why.
+        cors(http.cors, origins) =>
+        // What is not in the table is 404 from here, without anybody being asked for a key.
+        routes::router(state, door.surface)
+    }
 }
 
 /// The layers of a route that takes a key of `role`, around its handler.
@@ -61,14 +72,16 @@ pub fn inner<S: Stage>(
     action: Option<Action>,
     handler: S,
 ) -> impl Stage + use<S> {
-    // Last: the decision about this very route.
-    let stage = authorize::layer(Arc::clone(&state.engine), role, action, handler);
-    // First: nothing below knows what to count before it is known who calls.
-    authenticate::layer(Arc::clone(&state.authenticator), stage)
+    onion! {
+        // First: nothing below knows whom to count before it is known who calls.
+        authenticate(Arc::clone(&state.authenticator)) =>
+        // Last: the decision about this very route.
+        authorize(Arc::clone(&state.engine), role, action) =>
+        handler
+    }
 }
 
 /// Probes and the local administration come without TLS by their nature.
 fn requires_https(state: &State, door: Door) -> bool {
-    use super::server::peer::Surface;
     state.settings.http.require_https && matches!(door.surface, Surface::Public | Surface::Admin)
 }

@@ -8,7 +8,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -31,6 +31,8 @@ pub(super) struct Activity {
     waiting: AtomicU32,
     /// When anything of the above changed last, or bytes left, in ms since `start`.
     last: AtomicU64,
+    /// Whether the server is asked to stop.
+    draining: AtomicBool,
 }
 
 impl Activity {
@@ -41,6 +43,7 @@ impl Activity {
             under_way: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
             last: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
         })
     }
 
@@ -65,6 +68,16 @@ impl Activity {
     /// Whether nothing is being answered.
     pub(super) fn is_idle(&self) -> bool {
         self.under_way.load(Ordering::Relaxed) == 0
+    }
+
+    /// The server is asked to stop: nobody waits for the rest of a head any more.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server is asked to stop.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// Until when the connection may stay as it is: idle for `idle`, or with a piece of an

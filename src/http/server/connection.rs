@@ -1,12 +1,14 @@
 //! One connection, from its handshake to its last byte.
 
-use std::{pin::pin, sync::Arc};
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::body::Body;
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
-use std::sync::{Mutex, PoisonError};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -57,6 +59,7 @@ where
     // hyper calls by shared reference and a stage wants a unique one; the lock is held while the
     // answer's future is made, never while it runs.
     let stage = Mutex::new(serving.stage);
+    let draining = Arc::clone(&activity);
     let service = service_fn(move |request: Request<Incoming>| {
         let under_way = activity.begin();
         let mut request = request.map(Body::new);
@@ -70,6 +73,7 @@ where
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = serving.asked.cancelled() => {
+            draining.drain();
             connection.as_mut().graceful_shutdown();
             connection.await
         }

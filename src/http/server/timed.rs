@@ -77,26 +77,38 @@ impl<IO> Timed<IO> {
     fn read_deadline(&self) -> Option<Instant> {
         let head = self.head.filter(|(_, then)| *then == self.activity.begun());
         match head {
-            Some((since, _)) if self.activity.is_idle() => Some(since + self.head_timeout),
+            Some((since, _)) if self.activity.is_idle() => {
+                let patience =
+                    if self.activity.is_draining() { Duration::ZERO } else { self.head_timeout };
+                Some(since + patience)
+            }
             _ => self.activity.deadline(self.idle_timeout, self.write_timeout),
         }
     }
 
     /// Ready when a read has waited too long.
+    ///
+    /// While an answer is under way there is no deadline, but the timer is armed all the same:
+    /// nobody polls this read again when the answer is done, so it has to look for itself.
     fn poll_read_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.read_deadline() else { return Poll::Pending };
-        let timer =
-            self.read_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if deadline < timer.deadline() {
-            timer.as_mut().reset(deadline);
-        }
         loop {
+            let deadline = self.read_deadline();
+            let armed = self.read_timer.as_ref().filter(|timer| !timer.is_elapsed());
+            let due = match (armed.map(|timer| timer.deadline()), deadline) {
+                (Some(armed), Some(deadline)) => armed.min(deadline),
+                (Some(armed), None) => armed,
+                (None, Some(deadline)) => deadline,
+                (None, None) => Instant::now() + self.idle_timeout,
+            };
+            let timer =
+                self.read_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+            if timer.deadline() != due {
+                timer.as_mut().reset(due);
+            }
             ready!(timer.as_mut().poll(cx));
-            if timer.deadline() >= deadline {
+            if deadline.is_some_and(|deadline| deadline <= due) {
                 return Poll::Ready(());
             }
-            // It was armed for an earlier time, and things have moved since.
-            timer.as_mut().reset(deadline);
         }
     }
 
