@@ -21,7 +21,7 @@ use crate::{
     domain::{Result, random::Entropy},
     http::{
         health::Readiness,
-        layers::request_id::RequestIds,
+        layers::{address_limit::Shield, request_id::RequestIds},
         server::{Bound, Stop, bind, peer::Surface},
         state::State,
         tls::Certificates,
@@ -91,6 +91,8 @@ impl App {
         let Control { data, registry, clock, entropy } = control;
         let (tasks, stop) = (TaskTracker::new(), Stop::default());
         let stats = Arc::new(Stats::new(clock.now()));
+        let shield =
+            Arc::new(Shield::new(&settings.limits, Arc::clone(&clock), Arc::clone(&stats))?);
         let rates = Arc::new(Rates::new(&settings.limits, Arc::clone(&clock)));
         let places = Arc::new(Places::new(&settings.limits));
         let authenticator = Authenticator::new(
@@ -148,8 +150,10 @@ impl App {
             authenticator: Arc::new(authenticator),
             engine,
             registry,
+            shield,
             rates,
             places,
+            stores: Arc::clone(&stores),
             endpoint: Arc::new(endpoint),
             stats,
             readiness: Arc::default(),

@@ -13,6 +13,8 @@ pub mod routes;
 pub mod server;
 pub mod stack;
 pub mod state;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tls;
 
 /// Where the MCP endpoint is.

@@ -25,6 +25,7 @@ pub(super) async fn tick(state: Arc<State>, stores: Arc<TenantStores>, stopped: 
         // Batches are written here, so this is work for the blocking pool.
         let work = state.tasks.spawn_blocking(move || {
             if count % TICKS_A_MINUTE == 0 {
+                swept.shield.sweep();
                 swept.rates.sweep();
             }
             swept.registry.sweep()

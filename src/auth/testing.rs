@@ -39,7 +39,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) registry: Registry,
-    pub(crate) authenticator: Authenticator,
+    pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) settings: Settings,
     pub(crate) stats: Arc<Stats>,
@@ -64,7 +64,7 @@ impl World {
         let shared: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
         let registry = open(&data_dir, &settings, &shared);
         let stats = Arc::new(Stats::new(clock.now()));
-        let authenticator = authenticator(&registry, &settings, &stats, &shared);
+        let authenticator = Arc::new(authenticator(&registry, &settings, &stats, &shared));
         Self { registry, authenticator, clock, settings, stats, data_dir, _directory: directory }
     }
 

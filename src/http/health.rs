@@ -4,13 +4,9 @@
 //! memgate does not repair a disk. Readiness says whether traffic is welcome. Neither says more
 //! than that to whoever asks.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU8, Ordering},
-};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use axum::{body::Body, response::Response};
-use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderValue, Request, StatusCode, header};
 
 use super::{
@@ -54,18 +50,14 @@ impl Readiness {
 }
 
 /// `GET /`, `/health`, `/healthz`.
-pub(super) fn alive(
-    _: Arc<State>,
-    _: Request<Body>,
-) -> BoxFuture<'static, Result<Response, Refusal>> {
-    std::future::ready(Ok(answer(StatusCode::OK, r#"{"status":"ok"}"#))).boxed()
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a handler")]
+pub(super) fn alive(_: &State, _: &Request<Body>) -> Result<Response, Refusal> {
+    Ok(answer(StatusCode::OK, r#"{"status":"ok"}"#))
 }
 
 /// `GET /readyz`.
-pub(super) fn ready(
-    state: Arc<State>,
-    _: Request<Body>,
-) -> BoxFuture<'static, Result<Response, Refusal>> {
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a handler")]
+pub(super) fn ready(state: &State, _: &Request<Body>) -> Result<Response, Refusal> {
     let answer = if state.readiness.is_ready() {
         answer(StatusCode::OK, r#"{"status":"ready"}"#)
     } else {
@@ -73,7 +65,7 @@ pub(super) fn ready(
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         answer
     };
-    std::future::ready(Ok(answer)).boxed()
+    Ok(answer)
 }
 
 fn answer(status: StatusCode, body: &'static str) -> Response {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::{body::Body, response::Response};
-use futures::future::BoxFuture;
 use http::Request;
 
 use super::{
@@ -15,17 +14,12 @@ use super::{
 use crate::mcp::endpoint::Known;
 
 /// `POST`, `GET`, `DELETE /mcp`.
-pub(super) fn answer(
-    state: Arc<State>,
-    request: Request<Body>,
-) -> BoxFuture<'static, Result<Response, Refusal>> {
-    Box::pin(async move {
-        let extensions = request.extensions();
-        let known = Known {
-            principal: authenticate::principal(&request)?.clone(),
-            address: extensions.get::<ClientAddress>().map_or(Peer::LOCAL, |address| address.0),
-            request_id: extensions.get().map(RequestId::as_str).unwrap_or_default().to_owned(),
-        };
-        Ok(state.endpoint.answer(request, known).await)
-    })
+pub(super) async fn answer(state: Arc<State>, request: Request<Body>) -> Result<Response, Refusal> {
+    let extensions = request.extensions();
+    let known = Known {
+        principal: authenticate::principal(&request)?.clone(),
+        address: extensions.get::<ClientAddress>().map_or(Peer::LOCAL, |address| address.0),
+        request_id: extensions.get().map(RequestId::as_str).unwrap_or_default().to_owned(),
+    };
+    Ok(state.endpoint.answer(request, known).await)
 }

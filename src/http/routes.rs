@@ -14,10 +14,14 @@ use axum::{
     response::Response,
     routing::{MethodFilter, any_service, on_service},
 };
-use futures::{FutureExt, future::BoxFuture};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Either, ready},
+};
 use http::{Request, StatusCode};
 use tower::service_fn;
 
+use self::Handler::{Later, Now};
 use super::{
     MCP_PATH, admin,
     error::{Asker, Refusal},
@@ -31,8 +35,13 @@ use super::{
 use crate::domain::{action::Action, key::Role};
 
 /// What answers at a route.
-pub(super) type Handler =
-    fn(Arc<State>, Request<Body>) -> BoxFuture<'static, Result<Response, Refusal>>;
+#[derive(Debug, Clone, Copy)]
+enum Handler {
+    /// Answers at once, from memory.
+    Now(fn(&State, &Request<Body>) -> Result<Response, Refusal>),
+    /// Reads a body, asks another room, or waits for a disk.
+    Later(fn(Arc<State>, Request<Body>) -> BoxFuture<'static, Result<Response, Refusal>>),
+}
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +84,13 @@ const fn open(path: &'static str, handler: Handler) -> Row {
 
 const fn agent(method: &'static str) -> Row {
     let who = Who::Key(Role::Agent, Action::Connect);
-    Row { method, path: MCP_PATH, who, area: Area::Mcp, handler: mcp::answer }
+    Row {
+        method,
+        path: MCP_PATH,
+        who,
+        area: Area::Mcp,
+        handler: Later(|s, r| mcp::answer(s, r).boxed()),
+    }
 }
 
 const fn operator(
@@ -89,22 +104,42 @@ const fn operator(
 
 /// Every route there is.
 pub const TABLE: &[Row] = &[
-    open("/", health::alive),
-    open("/health", health::alive),
-    open("/healthz", health::alive),
-    open("/readyz", health::ready),
+    open("/", Now(health::alive)),
+    open("/health", Now(health::alive)),
+    open("/healthz", Now(health::alive)),
+    open("/readyz", Now(health::ready)),
     agent("POST"),
     agent("GET"),
     agent("DELETE"),
-    operator("GET", "/admin/sessions", Action::SessionList, admin::sessions::list),
-    operator("GET", "/admin/sessions/{id}", Action::SessionList, admin::sessions::show),
-    operator("DELETE", "/admin/sessions/{id}", Action::SessionEnd, admin::sessions::end),
-    operator("GET", "/admin/stats", Action::StatsRead, admin::stats::show),
-    operator("GET", "/admin/tenants", Action::TenantList, admin::tenants::list),
-    operator("POST", "/admin/tenants", Action::TenantCreate, admin::tenants::create),
-    operator("GET", "/admin/keys", Action::KeyList, admin::keys::list),
-    operator("POST", "/admin/keys", Action::KeyCreate, admin::keys::create),
-    operator("DELETE", "/admin/keys/{id}", Action::KeyRevoke, admin::keys::revoke),
+    operator("GET", "/admin/sessions", Action::SessionList, Now(admin::sessions::list)),
+    operator("GET", "/admin/sessions/{id}", Action::SessionList, Now(admin::sessions::show)),
+    operator("DELETE", "/admin/sessions/{id}", Action::SessionEnd, Now(admin::sessions::end)),
+    operator(
+        "GET",
+        "/admin/stats",
+        Action::StatsRead,
+        Later(|s, r| admin::stats::show(s, r).boxed()),
+    ),
+    operator("GET", "/admin/tenants", Action::TenantList, Now(admin::tenants::list)),
+    operator(
+        "POST",
+        "/admin/tenants",
+        Action::TenantCreate,
+        Later(|s, r| admin::tenants::create(s, r).boxed()),
+    ),
+    operator("GET", "/admin/keys", Action::KeyList, Now(admin::keys::list)),
+    operator(
+        "POST",
+        "/admin/keys",
+        Action::KeyCreate,
+        Later(|s, r| admin::keys::create(s, r).boxed()),
+    ),
+    operator(
+        "DELETE",
+        "/admin/keys/{id}",
+        Action::KeyRevoke,
+        Later(|s, r| admin::keys::revoke(s, r).boxed()),
+    ),
 ];
 
 /// Whether a listener serves an area.
@@ -168,8 +203,16 @@ fn handle(state: &Arc<State>, row: Row) -> impl Stage + use<> {
             line.routed(row.path);
         }
         let asker = Asker::of(&request);
-        (row.handler)(Arc::clone(&state), request)
-            .map(move |answer| Ok(answer.unwrap_or_else(|refusal| refusal.answer(&asker))))
+        match row.handler {
+            Now(answer) => {
+                let answer = answer(&state, &request);
+                Either::Left(ready(Ok(answer.unwrap_or_else(|refusal| refusal.answer(&asker)))))
+            }
+            Later(answer) => Either::Right(
+                answer(Arc::clone(&state), request)
+                    .map(move |answer| Ok(answer.unwrap_or_else(|refusal| refusal.answer(&asker)))),
+            ),
+        }
     })
 }
 
@@ -179,3 +222,6 @@ fn unknown() -> impl Stage {
             .answer(&Asker::of(&request)))
     })
 }
+
+#[cfg(test)]
+mod tests;

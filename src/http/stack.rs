@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use super::{
     layers::{
-        Stage, access_log, authenticate, authorize, body, catch_panic, client_address, cors,
-        head_size, host, https, origin, request_id, security_headers, sensitive_headers,
+        Stage, access_log, address_limit, authenticate, authorize, body, catch_panic,
+        client_address, cors, head_size, host, https, key_limit, origin, request_id,
+        security_headers, sensitive_headers, tenant_places,
     },
     routes,
     server::{Door, peer::Surface},
@@ -60,6 +61,8 @@ pub fn outer(state: &Arc<State>, door: Door) -> impl Stage + use<> {
         // A preflight ends here: it carries no key and costs nothing. Above all that refuses
         // known callers, so that a page can read why.
         cors(http.cors, origins) =>
+        // The shield: what costs more than the above costs it only so often per address.
+        address_limit(Arc::clone(&state.shield)) =>
         // What is not in the table is 404 from here, without anybody being asked for a key.
         routes::router(state, door.surface)
     }
@@ -75,6 +78,10 @@ pub fn inner<S: Stage>(
     onion! {
         // First: nothing below knows whom to count before it is known who calls.
         authenticate(Arc::clone(&state.authenticator)) =>
+        // Each key its own allowance, whatever it then asks for.
+        key_limit(Arc::clone(&state.rates), Arc::clone(&state.stats)) =>
+        // A tenant that fills its places waits for itself (I11).
+        tenant_places(Arc::clone(&state.places)) =>
         // Last: the decision about this very route.
         authorize(Arc::clone(&state.engine), role, action) =>
         handler
@@ -85,3 +92,6 @@ pub fn inner<S: Stage>(
 fn requires_https(state: &State, door: Door) -> bool {
     state.settings.http.require_https && matches!(door.surface, Surface::Public | Surface::Admin)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
-use super::{health::Readiness, layers::request_id::RequestIds, tls::Certificates};
+use super::{
+    health::Readiness,
+    layers::{address_limit::Shield, request_id::RequestIds},
+    tls::Certificates,
+};
 use crate::{
     auth::Authenticator,
     config::Settings,
@@ -13,6 +17,7 @@ use crate::{
     mcp::endpoint::Endpoint,
     policy::Engine,
     registry::Registry,
+    store::pool::TenantStores,
     telemetry::stats::Stats,
 };
 
@@ -27,10 +32,14 @@ pub struct State {
     pub engine: Arc<Engine>,
     /// Tenants, keys, sessions.
     pub registry: Registry,
+    /// Requests per address.
+    pub shield: Arc<Shield>,
     /// Requests per key.
     pub rates: Arc<Rates>,
     /// Requests under way per tenant.
     pub places: Arc<Places>,
+    /// The tenants' databases, for their counts only: opening one takes a permit.
+    pub stores: Arc<TenantStores>,
     /// The MCP endpoint.
     pub endpoint: Arc<dyn Endpoint>,
     /// Counts.

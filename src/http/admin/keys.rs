@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use axum::{body::Body, response::Response};
-use futures::{FutureExt, future::BoxFuture};
 use http::Request;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -88,51 +87,44 @@ fn agent() -> Role {
 }
 
 /// `GET /admin/keys`
-pub(in crate::http) fn list(
-    state: Arc<State>,
-    _: Request<Body>,
-) -> BoxFuture<'static, Result<Response, Refusal>> {
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a handler")]
+pub(in crate::http) fn list(state: &State, _: &Request<Body>) -> Result<Response, Refusal> {
     let keys = state.registry.keys.list();
-    let answer = ok(&Listed { keys: keys.iter().map(|key| Shown::from(&key.record)).collect() });
-    std::future::ready(Ok(answer)).boxed()
+    Ok(ok(&Listed { keys: keys.iter().map(|key| Shown::from(&key.record)).collect() }))
 }
 
 /// `POST /admin/keys`
-pub(in crate::http) fn create(
+pub(in crate::http) async fn create(
     state: Arc<State>,
     request: Request<Body>,
-) -> BoxFuture<'static, Result<Response, Refusal>> {
-    Box::pin(async move {
-        let Wanted { role, tenant, name, packs, act_as, expires_at } = read(request).await?;
-        let tenant = match tenant {
-            Some(label) => {
-                let found = state.registry.tenants.by_label(&label);
-                Some(found.ok_or_else(|| Error::not_found("tenant"))?)
-            }
-            None => None,
-        };
-        let new = NewKey { role, tenant, name, packs, act_as, expires_at };
-        let (key, secret) = blocking(&state, |state| state.registry.keys.create(new)).await?;
-        let id = &key.record.id;
-        tracing::info!(key = %id, %role, "a key was made");
-        let made = Made { key: Shown::from(&key.record), secret: secret.expose() };
-        Ok(created(&format!("/admin/keys/{id}"), &made))
-    })
+) -> Result<Response, Refusal> {
+    let Wanted { role, tenant, name, packs, act_as, expires_at } = read(request).await?;
+    let tenant = match tenant {
+        Some(label) => {
+            let found = state.registry.tenants.by_label(&label);
+            Some(found.ok_or_else(|| Error::not_found("tenant"))?)
+        }
+        None => None,
+    };
+    let new = NewKey { role, tenant, name, packs, act_as, expires_at };
+    let (key, secret) = blocking(&state, |state| state.registry.keys.create(new)).await?;
+    let id = &key.record.id;
+    tracing::info!(key = %id, %role, "a key was made");
+    let made = Made { key: Shown::from(&key.record), secret: secret.expose() };
+    Ok(created(&format!("/admin/keys/{id}"), &made))
 }
 
 /// `DELETE /admin/keys/{id}`: when it answers, no request with the key succeeds (I9).
-pub(in crate::http) fn revoke(
+pub(in crate::http) async fn revoke(
     state: Arc<State>,
     request: Request<Body>,
-) -> BoxFuture<'static, Result<Response, Refusal>> {
-    Box::pin(async move {
-        let unknown = || Refusal::from(Error::not_found("key"));
-        let id = KeyId::parse(id(&request)).map_err(|_| unknown())?;
-        let wanted = id.clone();
-        if !blocking(&state, move |state| state.registry.keys.revoke(&wanted)).await? {
-            return Err(unknown());
-        }
-        tracing::info!(key = %id, "a key was revoked");
-        Ok(done())
-    })
+) -> Result<Response, Refusal> {
+    let unknown = || Refusal::from(Error::not_found("key"));
+    let id = KeyId::parse(id(&request)).map_err(|_| unknown())?;
+    let wanted = id.clone();
+    if !blocking(&state, move |state| state.registry.keys.revoke(&wanted)).await? {
+        return Err(unknown());
+    }
+    tracing::info!(key = %id, "a key was revoked");
+    Ok(done())
 }

@@ -1,9 +1,6 @@
 //! `/admin/sessions`: who is connected, and ending it.
 
-use std::sync::Arc;
-
 use axum::{body::Body, response::Response};
-use futures::{FutureExt, future::BoxFuture};
 use http::Request;
 use serde::Serialize;
 
@@ -23,36 +20,27 @@ struct Sessions {
 }
 
 /// `GET /admin/sessions`
-pub(in crate::http) fn list(
-    state: Arc<State>,
-    _: Request<Body>,
-) -> BoxFuture<'static, Result<Response, Refusal>> {
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a handler")]
+pub(in crate::http) fn list(state: &State, _: &Request<Body>) -> Result<Response, Refusal> {
     let sessions = state.registry.ledger.list();
-    let answer = ok(&Sessions { active_sessions: sessions.len(), sessions });
-    std::future::ready(Ok(answer)).boxed()
+    Ok(ok(&Sessions { active_sessions: sessions.len(), sessions }))
 }
 
 /// `GET /admin/sessions/{id}`
-pub(in crate::http) fn show(
-    state: Arc<State>,
-    request: Request<Body>,
-) -> BoxFuture<'static, Result<Response, Refusal>> {
-    let found = SessionId::parse(id(&request))
+pub(in crate::http) fn show(state: &State, request: &Request<Body>) -> Result<Response, Refusal> {
+    let found = SessionId::parse(id(request))
         .ok()
         .and_then(|id| state.registry.ledger.list().into_iter().find(|session| session.id == id));
-    std::future::ready(found.map(|session| ok(&session)).ok_or_else(unknown)).boxed()
+    found.map(|session| ok(&session)).ok_or_else(unknown)
 }
 
 /// `DELETE /admin/sessions/{id}`: answers with the session as it was.
-pub(in crate::http) fn end(
-    state: Arc<State>,
-    request: Request<Body>,
-) -> BoxFuture<'static, Result<Response, Refusal>> {
-    let ended = SessionId::parse(id(&request)).ok().and_then(|id| state.registry.ledger.end(&id));
+pub(in crate::http) fn end(state: &State, request: &Request<Body>) -> Result<Response, Refusal> {
+    let ended = SessionId::parse(id(request)).ok().and_then(|id| state.registry.ledger.end(&id));
     if let Some(session) = &ended {
         tracing::info!(session = %session.id, tenant = %session.tenant_id, "an operator ended a session");
     }
-    std::future::ready(ended.map(|session| ok(&session)).ok_or_else(unknown)).boxed()
+    ended.map(|session| ok(&session)).ok_or_else(unknown)
 }
 
 fn unknown() -> Refusal {

@@ -6,7 +6,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{body::Body, response::Response};
-use futures::{FutureExt, future::BoxFuture};
 use http::Request;
 use serde::Serialize;
 
@@ -14,6 +13,7 @@ use super::exchange::ok;
 use crate::{
     http::{error::Refusal, state::State, tls::TlsStatus},
     registry::ledger::Totals,
+    store::pool::{DiskUse, PoolStats},
     telemetry::stats::Snapshot,
 };
 
@@ -27,6 +27,8 @@ struct Stats {
     argon2_runs: u64,
     sessions: Sessions,
     tenants: Tenants,
+    stores: PoolStats,
+    disk: DiskUse,
     keys: usize,
     tls: Option<TlsStatus>,
 }
@@ -46,14 +48,15 @@ struct Tenants {
 }
 
 /// `GET /admin/stats`
-pub(in crate::http) fn show(
+pub(in crate::http) async fn show(
     state: Arc<State>,
     _: Request<Body>,
-) -> BoxFuture<'static, Result<Response, Refusal>> {
+) -> Result<Response, Refusal> {
+    let disk = state.stores.sizes().await?;
     let counts = state.stats.snapshot();
     let uptime = state.clock.now().duration_since(counts.since);
     let registry = &state.registry;
-    let answer = ok(&Stats {
+    Ok(ok(&Stats {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: u64::try_from(uptime.as_secs()).unwrap_or(0),
         ready: state.readiness.is_ready(),
@@ -64,10 +67,11 @@ pub(in crate::http) fn show(
             known: registry.tenants.list().len(),
             busy: state.places.busy_tenants(),
         },
+        stores: state.stores.stats(),
+        disk,
         keys: registry.keys.list().len(),
         tls: state.certificates.as_ref().map(|certificates| certificates.status()),
-    });
-    std::future::ready(Ok(answer)).boxed()
+    }))
 }
 
 fn sessions(state: &State) -> Sessions {

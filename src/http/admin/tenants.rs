@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::{body::Body, response::Response};
-use futures::{FutureExt, future::BoxFuture};
 use http::Request;
 use serde::{Deserialize, Serialize};
 
@@ -26,23 +25,18 @@ struct Wanted {
 }
 
 /// `GET /admin/tenants`
-pub(in crate::http) fn list(
-    state: Arc<State>,
-    _: Request<Body>,
-) -> BoxFuture<'static, Result<Response, Refusal>> {
-    let answer = ok(&Listed { tenants: state.registry.tenants.list() });
-    std::future::ready(Ok(answer)).boxed()
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a handler")]
+pub(in crate::http) fn list(state: &State, _: &Request<Body>) -> Result<Response, Refusal> {
+    Ok(ok(&Listed { tenants: state.registry.tenants.list() }))
 }
 
 /// `POST /admin/tenants`
-pub(in crate::http) fn create(
+pub(in crate::http) async fn create(
     state: Arc<State>,
     request: Request<Body>,
-) -> BoxFuture<'static, Result<Response, Refusal>> {
-    Box::pin(async move {
-        let Wanted { label } = read(request).await?;
-        let tenant = blocking(&state, move |state| state.registry.tenants.create(&label)).await?;
-        tracing::info!(tenant = %tenant.id, "a tenant was made");
-        Ok(created("/admin/tenants", &tenant))
-    })
+) -> Result<Response, Refusal> {
+    let Wanted { label } = read(request).await?;
+    let tenant = blocking(&state, move |state| state.registry.tenants.create(&label)).await?;
+    tracing::info!(tenant = %tenant.id, "a tenant was made");
+    Ok(created("/admin/tenants", &tenant))
 }

@@ -42,6 +42,8 @@ fn rules(origins: Arc<Origins>) -> CorsLayer {
             HeaderName::from_static("mcp-session-id"),
             header::WWW_AUTHENTICATE,
             header::RETRY_AFTER,
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
             request_id::HEADER,
         ])
         .max_age(MAX_AGE)
