@@ -108,7 +108,9 @@ fn test(directory: Option<&Path>, json: bool, printer: &Printer) -> Result<(), F
 /// What was loaded, or a complaint about each problem.
 fn usable<T>(loaded: Result<T, Vec<Problem>>, printer: &Printer) -> Result<T, Failure> {
     loaded.map_err(|found| {
-        found.iter().for_each(|problem| printer.error(problem));
+        for problem in &found {
+            printer.error(problem);
+        }
         Failure::Refused
     })
 }

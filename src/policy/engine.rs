@@ -147,11 +147,14 @@ mod tests {
     use jiff::Timestamp;
 
     use super::{super::world::World, *};
-    use crate::domain::{
-        clock::ManualClock,
-        key::{KeyId, Role},
-        pack::Packs,
-        tenant::{Tenant, TenantLabel},
+    use crate::{
+        auth,
+        domain::{
+            clock::ManualClock,
+            key::{KeyId, Role},
+            pack::Packs,
+            tenant::{Tenant, TenantId, TenantLabel},
+        },
     };
 
     /// Two tenants, a clock, and an engine over `directory`.
@@ -200,6 +203,46 @@ mod tests {
         let act_as = [scene.globex.label.clone()];
         assert!(scene.agent_reads(&scene.globex, &act_as));
         assert!(!scene.agent_reads(&scene.globex, &[]));
+    }
+
+    #[tokio::test]
+    async fn i1_a_permit_is_for_the_tenant_of_the_credential() {
+        let world = auth::testing::World::new();
+        let tenants = Arc::clone(&world.registry.tenants);
+        let clock: Arc<dyn Clock> = world.clock.clone();
+        let engine = Engine::new(&config::policy::Policy::default(), tenants, clock).unwrap();
+        let (agent, operator) = (world.agent("acme").await, world.operator().await);
+        let [acme, globex] =
+            ["acme", "globex"].map(|label| Resource::Tenant(world.tenant(label).id));
+
+        let permit = engine.authorize(&agent, Action::MemoryWrite, acme.clone()).unwrap();
+        assert_eq!(permit.tenant(), Some(&world.tenant("acme").id));
+        assert_eq!((permit.action(), permit.key()), (Action::MemoryWrite, agent.key_id()));
+        let permit = engine.authorize(&operator, Action::KeyList, Resource::Deployment).unwrap();
+        assert_eq!(permit.tenant(), None);
+
+        for (who, action, resource) in [
+            (&agent, Action::MemoryRead, globex.clone()),
+            (&agent, Action::KeyList, Resource::Deployment),
+            (&operator, Action::MemoryRead, acme),
+            (&operator, Action::Connect, globex),
+        ] {
+            let error = engine.authorize(who, action, resource).unwrap_err();
+            assert_eq!(error.kind(), Kind::Forbidden, "{action}");
+        }
+    }
+
+    #[tokio::test]
+    async fn i4_a_stranger_and_nobody_are_refused_alike() {
+        let world = auth::testing::World::new();
+        let tenants = Arc::clone(&world.registry.tenants);
+        let clock: Arc<dyn Clock> = world.clock.clone();
+        let engine = Engine::new(&config::policy::Policy::default(), tenants, clock).unwrap();
+        let agent = world.agent("acme").await;
+        let nobody = TenantId::parse("t_zzzzzzzzzzzzzzzzzzzz").unwrap();
+        let refused = |id| engine.authorize(&agent, Action::MemoryRead, Resource::Tenant(id));
+        let [one, other] = [world.tenant("globex").id, nobody].map(|id| refused(id).unwrap_err());
+        assert_eq!((one.kind(), one.public()), (other.kind(), other.public()));
     }
 
     #[test]
