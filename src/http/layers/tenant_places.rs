@@ -147,9 +147,11 @@ mod tests {
     async fn i11_a_client_that_goes_away_gives_its_place_back() {
         let scene = scene();
         let acme = scene.world.agent("acme").await;
+        let tenant = scene.world.tenant("acme").id;
         let response = scene.call(&acme, "application/json").await;
+        assert_eq!(scene.taken(&tenant), 1);
         drop(response);
-        assert_eq!(scene.taken(&scene.world.tenant("acme").id), 0);
+        assert_eq!(scene.taken(&tenant), 0);
     }
 
     #[tokio::test]
