@@ -45,10 +45,15 @@ pub fn of(headers: &HeaderMap, message: &Message<'_>) -> Result<Era, Refusal> {
         return Err(Refusal::bad(INVALID_REQUEST, "a request needs an `id`"));
     }
     let request = message.kind == Kind::Request;
-    if request && message.method == "initialize" {
+    let header = headers::one(headers, &PROTOCOL_VERSION)?;
+    // Whatever revision it offers; but without an offer in the revision that has no such method,
+    // it is a method that is not there.
+    if request
+        && message.method == "initialize"
+        && (message.offered_version.is_some() || header != Some(STATELESS))
+    {
         return Ok(Era::Initialize);
     }
-    let header = headers::one(headers, &PROTOCOL_VERSION)?;
     if let Some(meta) = message.meta_version.as_deref()
         && header != Some(meta)
     {
