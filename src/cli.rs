@@ -4,16 +4,20 @@
 //! one [`Printer`]. It decides nothing about safety and keeps no rule of its own. Exit codes: 0
 //! done, 1 failed, 2 wrong use or unsafe configuration ([`failure`]).
 
+pub mod certs;
 pub mod client;
 pub mod completions;
 pub mod config;
+pub mod doctor;
 pub mod failure;
+pub mod first_start;
 pub mod key;
 pub mod options;
 pub mod output;
 pub mod policy;
 pub mod registrar;
 pub mod secret_file;
+pub mod serve;
 pub mod session;
 pub mod tenant;
 
@@ -40,12 +44,16 @@ use crate::config::env::Environment;
 pub struct Cli {
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    serve: serve::Arguments,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve until told to stop; the same as no command
+    Serve(serve::Arguments),
     /// Make, list and revoke keys
     #[command(subcommand)]
     Key(key::Command),
@@ -61,6 +69,11 @@ enum Command {
     /// Check policies, run their cases, show what they permit
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Is everything in order, and if not, what to do
+    Doctor(doctor::Arguments),
+    /// Make certificates for development
+    #[command(subcommand)]
+    Certs(certs::Command),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
 }
@@ -84,14 +97,21 @@ pub fn main(
 
 impl Cli {
     fn run(self, environment: Environment, printer: &Printer) -> Result<(), Failure> {
-        let sources = self.options.sources(environment);
+        let mut sources = self.options.sources(environment);
+        sources.flags.extend(self.serve.flags());
         match self.command {
-            None => Ok(()),
+            None => serve::run(&sources, printer),
+            Some(Command::Serve(arguments)) => {
+                sources.flags.extend(arguments.flags());
+                serve::run(&sources, printer)
+            }
             Some(Command::Key(command)) => command.run(&sources, printer),
             Some(Command::Tenant(command)) => command.run(&sources, printer),
             Some(Command::Session(command)) => command.run(&sources, printer),
             Some(Command::Config(command)) => command.run(&sources, printer),
             Some(Command::Policy(command)) => command.run(&sources, printer),
+            Some(Command::Doctor(arguments)) => arguments.run(&sources, printer),
+            Some(Command::Certs(command)) => command.run(printer),
             Some(Command::Completions(arguments)) => arguments.run(printer),
         }
     }

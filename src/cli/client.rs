@@ -3,7 +3,11 @@
 //! Who can open the socket owns the data directory, so no key is sent. What comes back is JSON,
 //! or a problem document whose sentence becomes our error.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::future::join;
@@ -90,7 +94,7 @@ impl Client {
     }
 }
 
-async fn exchange(socket: &PathBuf, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
+async fn exchange(socket: &Path, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
     let stream = UnixStream::connect(socket).await.map_err(unreachable)?;
     let handshake = http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(Error::unavailable)?;

@@ -74,7 +74,9 @@ fn check(sources: &Sources, json: bool, printer: &Printer) -> Result<(), Failure
         printer.json(&json!({ "problems": texts(&problems), "advice": texts(&advice) }))?;
         return if problems.is_empty() { Ok(()) } else { Err(Failure::Refused) };
     }
-    advice.iter().for_each(|advice| printer.hint(advice));
+    for advice in &advice {
+        printer.hint(advice);
+    }
     Problems::check(problems)?;
     Ok(printer.line("memgate would start with these settings")?)
 }

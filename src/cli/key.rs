@@ -163,7 +163,7 @@ fn show(mut record: Value, secret: &Secret, json: bool, printer: &Printer) -> Re
     if !printer.is_terminal() {
         return Ok(printer.secret(secret)?);
     }
-    let [id, role, tenant] = ["id", "role", "tenant/label"].map(|field| cell(&record, field));
+    let [id, role, tenant] = ["id", "role", "tenant"].map(|field| cell(&record, field));
     let of = if role == "agent" { format!(" of tenant `{tenant}`") } else { String::new() };
     printer.line(format_args!("made {role} key {id}{of}; it is shown this once:\n"))?;
     printer.secret(secret)?;
@@ -177,7 +177,7 @@ fn table(keys: &[Value], now: Timestamp) -> Table {
         Table::new(["ID", "ROLE", "TENANT", "NAME", "PACKS", "ACTS AS", "MADE", "STATE"]);
     for key in keys {
         let [id, role, tenant, name, packs, act_as, made] =
-            ["id", "role", "tenant/label", "name", "packs", "act_as", "created_at"]
+            ["id", "role", "tenant", "name", "packs", "act_as", "created_at"]
                 .map(|field| cell(key, field));
         table.row([id, role, tenant, name, packs, act_as, made, state(key, now)]);
     }
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_script_gets_the_key_alone_and_a_person_is_told_that_it_is_the_only_time() {
         let secret = Secret::new("k7Qd93jf8sLw02Xm".to_owned());
-        let record = json!({"id": "abc", "role": "agent", "tenant": {"label": "acme"}});
+        let record = json!({"id": "abc", "role": "agent", "tenant": "acme"});
         let (printer, out, _) = captured(false);
         show(record.clone(), &secret, false, &printer).unwrap();
         assert_eq!(out.text(), "k7Qd93jf8sLw02Xm\n");
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_key_that_does_not_work_says_why() {
         let state = |revoked: Value, expires: Value| {
-            super::state(&json!({"revoked_at": revoked, "expires_at": expires}), now())
+            state(&json!({"revoked_at": revoked, "expires_at": expires}), now())
         };
         assert_eq!(state(Value::Null, Value::Null), "works");
         let before = json!("2026-07-01T00:00:00Z");

@@ -4,21 +4,18 @@
 //! Without one, the command takes the lock and opens the registry itself. Both give the same
 //! records as JSON, so that `--json` prints the same either way.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{client::Client, failure::Failure};
 use crate::{
+    app::Control,
     config::{load, load::Sources},
-    db::{data_dir::DataDir, paths::Paths},
+    db::paths::Paths,
     domain::{
         Error, Result,
-        clock::SystemClock,
-        key::{KeyId, Role},
+        key::{KeyId, KeyRecord, Role},
         pack::Packs,
-        random::OsEntropy,
         secret::Secret,
         tenant::TenantLabel,
     },
@@ -31,14 +28,7 @@ pub enum Registrar {
     /// A server runs on the data directory.
     Running(Client),
     /// Nobody does; we hold the lock.
-    Direct(Box<Direct>),
-}
-
-/// The registry, opened by this command.
-#[derive(Debug)]
-pub struct Direct {
-    registry: Registry,
-    _data_dir: DataDir,
+    Direct(Box<Control>),
 }
 
 /// What a new key shall be, as it was asked for.
@@ -69,15 +59,7 @@ impl Registrar {
         if let Some(client) = Client::find(socket)? {
             return Ok(Self::Running(client));
         }
-        let data_dir = DataDir::open(&settings.storage.data_dir)?;
-        let registry = Registry::open(
-            &data_dir,
-            Arc::new(SystemClock::new()),
-            Arc::new(OsEntropy),
-            &settings.limits,
-            &settings.auth.environment_keys,
-        )?;
-        Ok(Self::Direct(Box::new(Direct { registry, _data_dir: data_dir })))
+        Ok(Self::Direct(Box::new(Control::open(&settings)?)))
     }
 
     /// Every tenant.
@@ -110,7 +92,7 @@ impl Registrar {
         match self {
             Self::Running(client) => Ok(list(client.get("/admin/keys")?, "keys")),
             Self::Direct(direct) => {
-                direct.registry.keys.list().iter().map(|key| record(&key.record)).collect()
+                direct.registry.keys.list().iter().map(|key| key_record(&key.record)).collect()
             }
         }
     }
@@ -123,13 +105,16 @@ impl Registrar {
         match self {
             Self::Running(client) => {
                 let mut answer = client.post("/admin/keys", &wish.body())?;
-                let text = answer.as_object_mut().and_then(|fields| fields.remove("key"));
+                let text = answer.as_object_mut().and_then(|fields| {
+                    let named = fields.remove("key");
+                    named.or_else(|| fields.remove("secret"))
+                });
                 match text {
                     Some(Value::String(text)) => Ok((answer, Secret::new(text))),
                     _ => Err(Error::internal("the running server gave no key")),
                 }
             }
-            Self::Direct(direct) => direct.create_key(wish),
+            Self::Direct(direct) => create_key(&direct.registry, wish),
         }
     }
 
@@ -146,23 +131,20 @@ impl Registrar {
     }
 }
 
-impl Direct {
-    fn create_key(&self, wish: Wish) -> Result<(Value, Secret)> {
-        let find = |label: TenantLabel| {
-            let tenant = self.registry.tenants.by_label(&label);
-            tenant.ok_or_else(|| Error::not_found(&format!("tenant `{label}`")))
-        };
-        let tenant = wish.tenant.map(find).transpose()?;
-        let (key, secret) = self.registry.keys.create(NewKey {
-            role: wish.role,
-            tenant,
-            name: wish.name,
-            packs: wish.packs,
-            act_as: wish.act_as,
-            expires_at: wish.expires_at,
-        })?;
-        Ok((record(&key.record)?, secret))
-    }
+fn create_key(registry: &Registry, wish: Wish) -> Result<(Value, Secret)> {
+    let find = |label: TenantLabel| {
+        registry.tenants.by_label(&label).ok_or_else(|| Error::not_found("tenant"))
+    };
+    let tenant = wish.tenant.map(find).transpose()?;
+    let (key, secret) = registry.keys.create(NewKey {
+        role: wish.role,
+        tenant,
+        name: wish.name,
+        packs: wish.packs,
+        act_as: wish.act_as,
+        expires_at: wish.expires_at,
+    })?;
+    Ok((key_record(&key.record)?, secret))
 }
 
 impl Wish {
@@ -200,6 +182,14 @@ fn records<T: serde::Serialize>(records: &[T]) -> Result<Vec<Value>> {
 
 fn record(record: &impl serde::Serialize) -> Result<Value> {
     serde_json::to_value(record).map_err(Error::internal)
+}
+
+/// A key's record as the server shows it: the tenant by its label, and its id beside it.
+fn key_record(key: &KeyRecord) -> Result<Value> {
+    let mut value = record(key)?;
+    value["tenant"] = json!(key.tenant.as_ref().map(|t| &t.label));
+    value["tenant_id"] = json!(key.tenant.as_ref().map(|t| &t.id));
+    Ok(value)
 }
 
 /// A field of a record as a cell of a table; fields inside fields are named with `/`.

@@ -1,6 +1,6 @@
 //! Commands as they are typed: what is understood, what is printed, how it ends.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use super::{
     output::tests::{Captured, captured},
@@ -62,10 +62,8 @@ fn help_texts() {
     while let Some(mut command) = all.pop() {
         if !command.is_hide_set() {
             let help = command.render_help();
-            text.push_str(&format!(
-                "$ {} --help\n{help}\n\n",
-                command.get_bin_name().unwrap_or("memgate")
-            ));
+            let name = command.get_bin_name().unwrap_or("memgate");
+            let _ = write!(text, "$ {name} --help\n{help}\n\n");
         }
         let mut below: Vec<_> = command.get_subcommands().cloned().collect();
         below.reverse();

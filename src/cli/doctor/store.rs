@@ -1,0 +1,103 @@
+//! The control plane's database: whether it opens, is whole, and has somebody who can use it.
+//!
+//! While a server runs, it is asked instead: it holds the lock, and what it can read is whole.
+//! Without one the database is opened as serving would open it, which brings one of an older
+//! version up to date.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Finding, Patient};
+use crate::{
+    app::Control,
+    cli::{client::Client, registrar::Registrar},
+    db::sqlite::{Database, Limits, Mode},
+    domain::{Kind, Result},
+};
+
+const CHECK: &str = "store";
+
+/// The findings, and the newest time that was ever written.
+pub(in crate::cli::doctor) fn examine(patient: &Patient) -> (Vec<Finding>, Option<Timestamp>) {
+    let path = patient.paths().control_db();
+    if path.symlink_metadata().is_err() {
+        return (vec![Finding::fine(CHECK, "empty; the first start fills it")], None);
+    }
+    match records(patient) {
+        Ok((tenants, keys)) => {
+            let newest = tenants.iter().chain(&keys).filter_map(made).max();
+            (vec![counted(tenants.len(), &keys, patient.clock.now())], newest)
+        }
+        Err(error) => {
+            let hint = match error.kind() {
+                Kind::Conflict => {
+                    "another process holds the data directory; stop it, then ask again"
+                }
+                Kind::BadInput => "see the findings about settings and data above",
+                _ => "stop memgate, keep a copy of the data directory, restore the newest backup",
+            };
+            (vec![Finding::wrong(CHECK, error.to_string(), hint)], None)
+        }
+    }
+}
+
+fn records(patient: &Patient) -> Result<(Vec<Value>, Vec<Value>)> {
+    let server = Client::find(patient.paths().control_socket())?;
+    let registrar = if let Some(server) = server {
+        Registrar::Running(server)
+    } else {
+        // Without the keys of the settings: their tenants would be made.
+        let mut settings = patient.settings().clone();
+        settings.auth.environment_keys.clear();
+        let control = Control::open(&settings)?;
+        let path = control.data.paths().control_db();
+        let clock = Arc::clone(&patient.clock);
+        Database::open(&path, Mode::Reader, &Limits::default(), clock)?.quick_check()?;
+        Registrar::Direct(Box::new(control))
+    };
+    Ok((registrar.tenants()?, registrar.keys()?))
+}
+
+fn made(record: &Value) -> Option<Timestamp> {
+    record.get("created_at")?.as_str()?.parse().ok()
+}
+
+fn counted(tenants: usize, keys: &[Value], now: Timestamp) -> Finding {
+    let time = |key: &Value, field: &str| key.get(field)?.as_str()?.parse::<Timestamp>().ok();
+    let works = |key: &&Value| {
+        time(key, "revoked_at").is_none() && time(key, "expires_at").is_none_or(|end| end > now)
+    };
+    let working: Vec<_> = keys.iter().filter(works).collect();
+    let of_role = |role: &str| working.iter().filter(|k| k["role"] == role).count();
+    let (agents, operators) = (of_role("agent"), of_role("operator"));
+    let found =
+        format!("{tenants} tenants, {agents} agent keys and {operators} operator keys that work");
+    if agents == 0 && !keys.is_empty() {
+        let hint = "`memgate key create --tenant NAME` makes one";
+        return Finding::warning(CHECK, format!("{found}; no client can connect"), hint);
+    }
+    Finding::fine(CHECK, found)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::doctor::Verdict;
+
+    #[test]
+    fn keys_that_do_not_work_do_not_count() {
+        let now: Timestamp = "2026-07-28T12:00:00Z".parse().unwrap();
+        let agent = json!({"role": "agent"});
+        let revoked = json!({"role": "agent", "revoked_at": "2026-07-01T00:00:00Z"});
+        let expired = json!({"role": "agent", "expires_at": "2026-07-01T00:00:00Z"});
+        let fine = counted(1, &[agent, revoked.clone()], now);
+        assert_eq!(fine.verdict, Verdict::Fine);
+        assert!(fine.found.contains("1 agent keys"), "{fine}");
+        assert_eq!(counted(1, &[revoked, expired], now).verdict, Verdict::Warning);
+        assert_eq!(counted(0, &[], now).verdict, Verdict::Fine);
+    }
+}
