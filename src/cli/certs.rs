@@ -47,7 +47,7 @@ pub struct Dev {
     /// Directory for the four files
     #[arg(long, value_name = "DIR", default_value = "certs")]
     out: PathBuf,
-    /// Another host name or address besides localhost, 127.0.0.1 and ::1; can be repeated
+    /// Another host name or address besides `localhost`, `127.0.0.1` and `::1`; can be repeated
     #[arg(long, value_name = "HOST")]
     name: Vec<String>,
     /// How long they are valid
