@@ -30,8 +30,9 @@ impl PartialEq for Fingerprint {
 /// The bytes are random already: eight of them are hash enough.
 impl Hash for Fingerprint {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        if let Some(head) = self.0.first_chunk() {
+            state.write_u64(u64::from_ne_bytes(*head));
+        }
     }
 }
 

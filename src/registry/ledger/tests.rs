@@ -272,7 +272,7 @@ fn totals_survive_a_restart_and_say_since_when_they_count() {
     registry.ledger.end(session.id()).unwrap();
     registry.ledger.save().unwrap();
 
-    deployment.clock.advance(Duration::from_secs(3_600));
+    deployment.clock.advance(Duration::from_hours(1));
     let totals = deployment.start().ledger.totals();
     let expected = Totals {
         counted_since: since,
