@@ -26,7 +26,8 @@ pub struct Listen {
     pub behind_proxy: bool,
     /// Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
     pub trusted_proxies: Vec<IpNet>,
-    /// Connections at once, over all listeners.
+    /// Connections at once on the public listener; the others have 64 places of their own, so
+    /// that operators and probes get in while it is full.
     pub max_connections: usize,
     /// Connections at once from one address (IPv6: from one /64).
     pub max_connections_per_address: usize,

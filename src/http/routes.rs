@@ -40,8 +40,10 @@ enum Handler {
     /// Answers at once, from memory.
     Now(fn(&State, &Request<Body>) -> Result<Response, Refusal>),
     /// Reads a body, asks another room, or waits for a disk.
-    Later(fn(Arc<State>, Request<Body>) -> BoxFuture<'static, Result<Response, Refusal>>),
+    Later(fn(Arc<State>, Request<Body>) -> Awaited),
 }
+
+type Awaited = BoxFuture<'static, Result<Response, Refusal>>;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

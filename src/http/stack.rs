@@ -29,6 +29,7 @@ macro_rules! onion {
 }
 
 /// One listener's whole service: the layers for anybody's traffic around its routes.
+#[must_use]
 pub fn outer(state: &Arc<State>, door: Door) -> impl Stage + use<> {
     let (listen, http) = (&state.settings.listen, &state.settings.http);
     let origins =

@@ -14,12 +14,12 @@ use super::exchange::{blocking, created, done, id, ok, read};
 use crate::{
     domain::{
         Error,
-        key::{KeyId, KeyRecord, Role},
+        key::{KeyId, Role},
         pack::Packs,
         tenant::{TenantId, TenantLabel},
     },
     http::{error::Refusal, state::State},
-    registry::keyring::NewKey,
+    registry::keyring::{Key, NewKey},
 };
 
 /// A key as operators see it.
@@ -35,10 +35,12 @@ struct Shown<'a> {
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
+    last_used: Option<Timestamp>,
 }
 
-impl<'a> From<&'a KeyRecord> for Shown<'a> {
-    fn from(record: &'a KeyRecord) -> Self {
+impl<'a> From<&'a Key> for Shown<'a> {
+    fn from(key: &'a Key) -> Self {
+        let record = &key.record;
         Self {
             id: &record.id,
             role: record.role,
@@ -50,6 +52,7 @@ impl<'a> From<&'a KeyRecord> for Shown<'a> {
             created_at: record.created_at,
             expires_at: record.expires_at,
             revoked_at: record.revoked_at,
+            last_used: key.last_used(),
         }
     }
 }
@@ -90,7 +93,7 @@ fn agent() -> Role {
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a handler")]
 pub(in crate::http) fn list(state: &State, _: &Request<Body>) -> Result<Response, Refusal> {
     let keys = state.registry.keys.list();
-    Ok(ok(&Listed { keys: keys.iter().map(|key| Shown::from(&key.record)).collect() }))
+    Ok(ok(&Listed { keys: keys.iter().map(|key| Shown::from(key.as_ref())).collect() }))
 }
 
 /// `POST /admin/keys`
@@ -110,7 +113,7 @@ pub(in crate::http) async fn create(
     let (key, secret) = blocking(&state, |state| state.registry.keys.create(new)).await?;
     let id = &key.record.id;
     tracing::info!(key = %id, %role, "a key was made");
-    let made = Made { key: Shown::from(&key.record), secret: secret.expose() };
+    let made = Made { key: Shown::from(key.as_ref()), secret: secret.expose() };
     Ok(created(&format!("/admin/keys/{id}"), &made))
 }
 

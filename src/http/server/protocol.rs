@@ -14,6 +14,9 @@ use crate::config::listen::Listen;
 
 /// The smallest buffer that hyper takes.
 const MIN_BUFFER: usize = 8 * 1024;
+/// Fields that hyper parses without a heap allocation for each request. Our own, usually lower
+/// bound is checked in `layers::head_size`, where it holds for HTTP/2 as well.
+const HEADERS_ON_STACK: usize = 100;
 /// What one stream may send before we have read it, in bytes.
 const STREAM_WINDOW: u32 = 64 * 1024;
 /// What one connection may send before we have read it, in bytes.
@@ -46,6 +49,9 @@ pub(super) fn builder(
         .max_buf_size(settings.max_header_bytes.max(MIN_BUFFER))
         .keep_alive(true)
         .half_close(false);
+    if settings.max_headers > HEADERS_ON_STACK {
+        builder.http1().max_headers(settings.max_headers);
+    }
     let header_list = u32::try_from(settings.max_header_bytes).unwrap_or(u32::MAX);
     builder
         .http2()
