@@ -1,1 +1,62 @@
 //! # Threats
+//!
+//! Who attacks: somebody on the network without a key; the owner of another tenant's key; the
+//! owner of a second, weaker key of the same tenant; a web page in a user's browser; somebody
+//! who can write text that an agent will store; a reader of a disk, a backup or a log; an
+//! operator's slip; a fault. For each attack, what stops it and the test that proves it.
+//!
+//! ## Another tenant's memory
+//!
+//! | attack | what stops it | proved by |
+//! |---|---|---|
+//! | name a tenant in a header, URL, body, session or argument | the tenant is read from the key's record and from nowhere else (I1) | `i1_look_alike_headers_change_nothing`, `i1_no_argument_names_a_tenant`, `i1_no_tool_declares_an_argument_for_the_tenant` |
+//! | a tenant name that climbs out of its directory | directories are named by ids that memgate makes; a label never becomes a path | `no_text_that_parses_can_leave_a_directory` |
+//! | code that forgets to ask | proofs have private constructors: it does not compile (I2) | `i2_only_auth_makes_a_principal`, `i2_proofs_are_made_in_their_own_rooms_only` |
+//! | use another key's session or stream | the ledger binds a session to the key that opened it; each tenant has a protocol service of its own (I8) | `i8_a_foreign_session_is_unknown` |
+//! | another caller's page cursor | sealed for its principal with a key of this process | `i8_a_cursor_works_for_its_own_principal_only` |
+//! | learn what exists from how "no" sounds | foreign and missing are one answer (I4) | `i4_a_foreign_memory_and_none_read_the_same` |
+//! | swap database files, links in the data directory | each file is marked with its tenant; links are refused; only that tenant stops (I11) | `i11_another_tenants_file_is_refused`, `i11_links_are_refused` |
+//! | policy text built from names | entities reach Cedar through its interface, never as text | `i1_a_label_is_never_syntax` |
+//!
+//! ## Keys
+//!
+//! | attack | what stops it | proved by |
+//! |---|---|---|
+//! | guess | 256 random bits; a checksum turns guesses away without a look-up; failures are limited per address and key id | `one_changed_character_is_turned_away`, `i7_failures_close_the_address_and_time_opens_it` |
+//! | make the server burn CPU on wrong keys | unknown ids never reach argon2, wrong secrets one time in 65,536, and then in a small pool (I7) | `i7_unknown_keys_never_reach_argon2`, `i7_a_wrong_secret_hardly_ever_reaches_argon2` |
+//! | steal the database | argon2id over 256 random bits; nothing there makes a key again (I5) | `i5_no_debug_output_shows_a_secret` |
+//! | go on with a revoked key | a live record decides on each request, whatever is cached; streams end with the key (I9) | `i9_a_key_revoked_while_it_is_verified_is_refused`, `i9_a_revoked_key_loses_its_open_stream_and_its_session` |
+//! | two credentials, one for the check and one for the use | exactly one is accepted; two are a 400 | the `auth` group of the hostile cases |
+//! | a second way in without the check | routes are data; every route is called with every persona | `i3_unknown_route_is_denied`, `tests/it/endpoints.rs` |
+//!
+//! ## Protocol and transport
+//!
+//! | attack | what stops it | proved by |
+//! |---|---|---|
+//! | two parsers that disagree (duplicate keys, case, batches, byte order marks) | a strict pre-parser in front of the protocol library, compared with it by a property test and a fuzz target | `mcp::preparse`, the `jsonrpc` group |
+//! | a header that says *list* over a body that says *delete* | header and body must agree; the decision is made on the body | `mcp::headers`, the `jsonrpc` group |
+//! | DNS rebinding, foreign pages | Host and Origin lists on every route, one Host only | `http::layers`, the `transport` group |
+//! | slow heads, slow bodies, readers that do not read, floods of connections | a deadline for each, caps overall and per address | `http::server`, the `transport` group |
+//! | forged `X-Forwarded-For` | only trusted proxies are believed, and only their last word | `nobody_is_believed_without_a_trusted_proxy` |
+//! | a panic in a tool that hangs its caller | every handler runs in a guard with a time limit | `mcp::guard` |
+//!
+//! ## Stored text
+//!
+//! What somebody stored is data: it is returned between marks that it cannot imitate, with who
+//! wrote it and when, and never becomes part of a tool's description or of the server's
+//! instructions. A search text is words, never a query language.
+//!
+//! ## Faults
+//!
+//! | fault | what holds | proved by |
+//! |---|---|---|
+//! | `kill -9` | what was acknowledged is there, nothing is there by halves (I6) | the `durability` part of the test run |
+//! | a disk that fails | the write is not acknowledged; the handle is not used again | `i6_a_write_into_a_lost_file_is_not_acknowledged` |
+//! | a lost or damaged database | that tenant is told "unavailable"; an empty store never takes its place | `i3_a_lost_database_is_not_replaced`, `i11_a_damaged_store_breaks_its_own_tenant_only` |
+//! | a policy or a certificate that is broken | the old one stays in force | `i3_a_broken_reload_keeps_the_policies_in_force` |
+//!
+//! ## What memgate does not protect from
+//!
+//! Root on the machine, and whoever can read the data directory: memories are not encrypted
+//! there yet. A disk that lies about having written. A client that hands its key to somebody
+//! else. What a model does with a memory that it was allowed to read.
