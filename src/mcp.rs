@@ -23,4 +23,7 @@ pub mod handler;
 pub mod listing;
 pub mod say;
 
+#[cfg(test)]
+mod testing;
+
 pub use gateway::Gateway;

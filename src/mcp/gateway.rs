@@ -73,6 +73,11 @@ impl<H: Handlers> Gateway<H> {
         self.services.len()
     }
 
+    #[cfg(test)]
+    pub(in crate::mcp) fn service(&self, tenant: &Tenant) -> Arc<Service<H>> {
+        self.services.of(tenant).unwrap()
+    }
+
     async fn route(&self, request: Request<Body>, known: Known) -> Response<Body> {
         // INVARIANT I1: the tenant is the credential's. Nothing of the request is asked.
         let Some(tenant) = known.principal.tenant().cloned() else {

@@ -155,3 +155,19 @@ impl<H: ServerHandler> ServerHandler for Guarded<H> {
         self.inner.get_info()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(1);
+
+    #[tokio::test]
+    async fn a_standstill_and_a_panic_are_errors() {
+        let stuck = protect::<()>(SOON, std::future::pending()).await;
+        assert_eq!(stuck.unwrap_err().message, "no answer in time");
+        let broken = protect::<()>(Duration::from_secs(60), async { panic!("secret cause") }).await;
+        assert_eq!(broken.unwrap_err().message, "internal error");
+        assert_eq!(protect(Duration::from_secs(60), async { Ok(7) }).await.unwrap(), 7);
+    }
+}

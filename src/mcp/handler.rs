@@ -288,3 +288,6 @@ fn only_page(request: Option<PaginatedRequestParams>, visit: &Visit) -> Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,6 @@
 
 mod door;
 mod sessions;
-mod world;
 
-use self::world::{World, call, initialize, list};
+use crate::mcp::testing as world;
+use world::{World, call, initialize, list};

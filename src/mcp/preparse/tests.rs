@@ -206,7 +206,28 @@ fn body() -> impl Strategy<Value = String> {
         Just("server/discover"),
         Just("none/such"),
     ];
-    (json(), method, json(), prop::bool::ANY).prop_map(|(id, method, params, notification)| {
+    let id = prop_oneof![3 => Just("1".to_owned()), 1 => json()];
+    let members = prop::collection::vec(
+        (
+            prop_oneof![
+                Just("name"),
+                Just("uri"),
+                Just("_meta"),
+                Just("arguments"),
+                Just("cursor"),
+            ],
+            json(),
+        ),
+        0..4,
+    );
+    let params = prop_oneof![
+        3 => members.prop_map(|list| {
+            let list: Vec<_> = list.iter().map(|(k, v)| format!("\"{k}\":{v}")).collect();
+            format!("{{{}}}", list.join(","))
+        }),
+        1 => json(),
+    ];
+    (id, method, params, prop::bool::ANY).prop_map(|(id, method, params, notification)| {
         let id = if notification { String::new() } else { format!("\"id\":{id},") };
         format!(r#"{{"jsonrpc":"2.0",{id}"method":"{method}","params":{params}}}"#)
     })
@@ -257,5 +278,26 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = read(&bytes);
+    }
+}
+
+/// Prints what one message costs: `cargo test --release -- --ignored --nocapture cost`.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn cost_of_a_message() {
+    use crate::domain::clock::{Clock as _, SystemClock};
+    let text = "the user likes tea in the morning and coffee after lunch, but no sugar. ".repeat(2);
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":17,"method":"tools/call","params":{{"name":"store_memory","arguments":{{"content":"{text}","filename":"tea.txt","tags":["tea","food"]}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{{"name":"claude-code","version":"2.1.0"}},"io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
+    );
+    let clock = SystemClock::new();
+    let rounds = 200_000_u32;
+    for _ in 0..2 {
+        let start = clock.monotonic();
+        for _ in 0..rounds {
+            std::hint::black_box(read(std::hint::black_box(body.as_bytes())).unwrap());
+        }
+        let spent = clock.monotonic() - start;
+        println!("{} bytes: {:?} each", body.len(), spent / rounds);
     }
 }

@@ -32,7 +32,7 @@ async fn i1_the_tenant_is_the_credentials() {
 async fn i1_without_a_visit_there_is_no_tenant() {
     let world = World::new();
     let alice = world.auth.agent("alice").await;
-    let service = world.gateway.services.of(alice.tenant().unwrap()).unwrap();
+    let service = world.gateway.service(alice.tenant().unwrap());
     let (mut parts, body) = call("who").into_parts();
     parts.headers.insert("host", "127.0.0.1".parse().unwrap());
     let bytes = whole(body).await.unwrap();

@@ -1,4 +1,4 @@
-//! A gateway over real keys and a real ledger, and the messages that the tests send.
+//! A gateway over real keys and a real ledger, and the messages that the tests of this room send.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -15,18 +15,27 @@ use rmcp::{
 use serde_json::{Value, json};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::super::{Endpoint as _, Gateway, Known, Means};
+use super::{
+    dispatch::{self, Dispatch},
+    endpoint::{Endpoint as _, Known},
+    gateway::{Gateway, Means},
+    handler::MemoryHandlers,
+    services::Handlers,
+    visit::Visit,
+};
 use crate::{
     auth::{self, Principal},
     config::Settings,
-    domain::tenant::Tenant,
-    limits::places::Places,
-    mcp::{services::Handlers, visit::Visit},
+    domain::{random::OsEntropy, tenant::Tenant},
+    limits::{places::Places, rates::Rates},
+    policy::Engine,
+    store::pool::TenantStores,
+    tools::Catalogue,
 };
 
 /// Tools: `who` names the tenant, `panic` does, `hang` never ends, `fail` says that it failed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scripted;
+pub(in crate::mcp) struct Scripted;
 
 impl Handlers for Scripted {
     type Handler = Self;
@@ -69,31 +78,74 @@ impl ServerHandler for Scripted {
     }
 }
 
-pub(super) struct World {
-    pub(super) auth: auth::testing::World,
-    pub(super) gateway: Gateway<Scripted>,
-    pub(super) means: Means,
+/// A gateway, and what stands around it.
+pub(in crate::mcp) struct World<H: Handlers = Scripted> {
+    pub(in crate::mcp) auth: auth::testing::World,
+    pub(in crate::mcp) gateway: Gateway<H>,
+    pub(in crate::mcp) means: Means,
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(in crate::mcp) fn new() -> Self {
         Self::with(|_| {})
     }
 
-    pub(super) fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let auth = auth::testing::World::with(change);
+    pub(in crate::mcp) fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::around(change, |_, _| Scripted)
+    }
+}
+
+impl World<MemoryHandlers> {
+    /// With the product's handlers, the built-in policies and stores on disk.
+    pub(in crate::mcp) fn product(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::around(change, |auth, settings| {
+            let clock: Arc<dyn crate::domain::clock::Clock> = Arc::clone(&auth.clock) as _;
+            let tenants = Arc::clone(&auth.registry.tenants);
+            let engine = Engine::new(&settings.policy, Arc::clone(&tenants), Arc::clone(&clock));
+            let stores = TenantStores::new(
+                &auth.data_dir,
+                &settings.storage,
+                Arc::clone(&clock),
+                TaskTracker::new(),
+            );
+            let means = dispatch::Means {
+                engine: Arc::new(engine.unwrap()),
+                stores: Arc::new(stores),
+                rates: Arc::new(Rates::new(&settings.limits, Arc::clone(&clock))),
+                tenants,
+                stats: Arc::clone(&auth.stats),
+                clock,
+            };
+            let dispatch = Dispatch::new(Catalogue::new(), settings, means);
+            MemoryHandlers::new(dispatch, settings, &OsEntropy)
+        })
+    }
+}
+
+impl<H: Handlers> World<H> {
+    fn around(
+        change: impl FnOnce(&mut Settings),
+        handlers: impl FnOnce(&auth::testing::World, &Settings) -> H,
+    ) -> Self {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        let auth = auth::testing::World::with(|theirs| *theirs = settings.clone());
         let means = Means {
             ledger: Arc::clone(&auth.registry.ledger),
-            places: Arc::new(Places::new(&auth.settings.limits)),
+            places: Arc::new(Places::new(&settings.limits)),
             clock: Arc::clone(&auth.clock) as _,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
-        let gateway = Gateway::new(Scripted, &auth.settings, means.clone());
+        let gateway = Gateway::new(handlers(&auth, &settings), &settings, means.clone());
         Self { auth, gateway, means }
     }
 
-    pub(super) async fn send(&self, who: &Principal, request: Request<Body>) -> Response<Body> {
+    pub(in crate::mcp) async fn send(
+        &self,
+        who: &Principal,
+        request: Request<Body>,
+    ) -> Response<Body> {
         let mut request = request;
         // The library asks for one even where it allows all.
         request.headers_mut().insert("host", "127.0.0.1:3000".parse().unwrap());
@@ -106,7 +158,7 @@ impl World {
     }
 
     /// Opens a session; its protocol id.
-    pub(super) async fn open(&self, who: &Principal) -> String {
+    pub(in crate::mcp) async fn open(&self, who: &Principal) -> String {
         let response = self.send(who, initialize()).await;
         assert_eq!(response.status(), 200);
         let id = response.headers()["mcp-session-id"].to_str().unwrap().to_owned();
@@ -115,13 +167,13 @@ impl World {
     }
 
     /// How many sessions the library holds for this caller's tenant.
-    pub(super) async fn held(&self, who: &Principal) -> usize {
-        let service = self.gateway.services.of(who.tenant().unwrap()).unwrap();
+    pub(in crate::mcp) async fn held(&self, who: &Principal) -> usize {
+        let service = self.gateway.service(who.tenant().unwrap());
         service.sessions.sessions.read().await.len()
     }
 
     /// Lets the tasks run until the library holds `count` sessions for this caller's tenant.
-    pub(super) async fn settles_at(&self, who: &Principal, count: usize) {
+    pub(in crate::mcp) async fn settles_at(&self, who: &Principal, count: usize) {
         let settle = async {
             while self.held(who).await != count {
                 tokio::task::yield_now().await;
@@ -134,17 +186,17 @@ impl World {
     }
 }
 
-pub(super) async fn text(response: Response<Body>) -> String {
+pub(in crate::mcp) async fn text(response: Response<Body>) -> String {
     let bytes = axum::body::to_bytes(response.into_body(), 1_000_000).await.unwrap();
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-pub(super) async fn json(response: Response<Body>) -> Value {
+pub(in crate::mcp) async fn json(response: Response<Body>) -> Value {
     serde_json::from_str(&text(response).await).unwrap()
 }
 
 /// A POST with these headers besides the media types.
-pub(super) fn post(headers: &[(&str, &str)], body: impl Into<String>) -> Request<Body> {
+pub(in crate::mcp) fn post(headers: &[(&str, &str)], body: impl Into<String>) -> Request<Body> {
     let mut request = Request::post("/mcp")
         .header("content-type", "application/json")
         .header("accept", "application/json, text/event-stream");
@@ -155,7 +207,7 @@ pub(super) fn post(headers: &[(&str, &str)], body: impl Into<String>) -> Request
 }
 
 /// A message of the 2026-07-28 revision, headers included.
-pub(super) fn stateless(method: &str, mut params: Value) -> Request<Body> {
+pub(in crate::mcp) fn stateless(method: &str, mut params: Value) -> Request<Body> {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "tester", "version": "1"},
@@ -168,15 +220,15 @@ pub(super) fn stateless(method: &str, mut params: Value) -> Request<Body> {
     post(&headers, body.to_string())
 }
 
-pub(super) fn list() -> Request<Body> {
+pub(in crate::mcp) fn list() -> Request<Body> {
     stateless("tools/list", json!({}))
 }
 
-pub(super) fn call(tool: &str) -> Request<Body> {
+pub(in crate::mcp) fn call(tool: &str) -> Request<Body> {
     stateless("tools/call", json!({"name": tool, "arguments": {}}))
 }
 
-pub(super) fn initialize() -> Request<Body> {
+pub(in crate::mcp) fn initialize() -> Request<Body> {
     post(
         &[],
         r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"old","version":"1"}}}"#,
@@ -184,12 +236,12 @@ pub(super) fn initialize() -> Request<Body> {
 }
 
 /// A tool call within a session.
-pub(super) fn within(session: &str, tool: &str) -> Request<Body> {
+pub(in crate::mcp) fn within(session: &str, tool: &str) -> Request<Body> {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool}});
     post(&[("mcp-session-id", session), ("mcp-protocol-version", "2025-11-25")], body.to_string())
 }
 
-pub(super) fn get(session: &str) -> Request<Body> {
+pub(in crate::mcp) fn get(session: &str) -> Request<Body> {
     Request::get("/mcp")
         .header("accept", "text/event-stream")
         .header("mcp-session-id", session)
@@ -197,6 +249,6 @@ pub(super) fn get(session: &str) -> Request<Body> {
         .unwrap()
 }
 
-pub(super) fn delete(session: &str) -> Request<Body> {
+pub(in crate::mcp) fn delete(session: &str) -> Request<Body> {
     Request::delete("/mcp").header("mcp-session-id", session).body(Body::empty()).unwrap()
 }
