@@ -228,12 +228,11 @@ fn take_lock(paths: &Paths) -> Result<File> {
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             let known = file.take(20).read_to_string(&mut holder).is_ok() && !holder.is_empty();
-            let who =
-                if known { format!("process {}", holder.trim()) } else { "another process".into() };
+            let who = if known { format!(" ({})", holder.trim()) } else { String::new() };
             return Err(Error::new(
                 Kind::Conflict,
                 format!(
-                    "{who} uses the data directory {}; stop it, or name another one with `--data-dir`",
+                    "another process{who} uses the data directory {}; stop it, or name another one with `--data-dir`",
                     paths.root().display()
                 ),
             ));

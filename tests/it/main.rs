@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod administration;
+mod durability;
 mod endpoints;
 mod headers;
 mod isolation;

@@ -56,6 +56,12 @@ impl Caller {
         self.send("POST", target, Some(body.to_string()))
     }
 
+    /// POST of a JSON value, where the server may die before it answers.
+    pub(crate) fn try_post(&self, target: &str, body: &Value) -> Option<Response> {
+        let request = self.bytes("POST", target, Some(body.to_string()));
+        wire::exchange(self.address, &request).ok()
+    }
+
     /// Any request.
     pub(crate) fn send(&self, method: &str, target: &str, body: Option<String>) -> Response {
         wire::exchange(self.address, &self.bytes(method, target, body))

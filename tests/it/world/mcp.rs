@@ -53,7 +53,20 @@ impl Answer {
 
 impl Caller {
     /// One request of the stateless revision.
-    pub(crate) fn rpc(&self, method: &str, mut params: Value) -> Answer {
+    pub(crate) fn rpc(&self, method: &str, params: Value) -> Answer {
+        let (caller, body) = self.modern(method, params);
+        Answer::new(caller.post("/mcp", &body))
+    }
+
+    /// A tool call of the stateless revision, where the server may die before it answers.
+    pub(crate) fn try_tool(&self, name: &str, arguments: Value) -> Option<Answer> {
+        let (caller, body) =
+            self.modern("tools/call", json!({"name": name, "arguments": arguments}));
+        caller.try_post("/mcp", &body).map(Answer::new)
+    }
+
+    /// Somebody with the header fields of the stateless revision, and the body that fits them.
+    fn modern(&self, method: &str, mut params: Value) -> (Self, Value) {
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": MODERN,
             "io.modelcontextprotocol/clientInfo": {"name": "it", "version": "1"},
@@ -67,8 +80,7 @@ impl Caller {
         if let (Some(name), "tools/call" | "resources/read" | "prompts/get") = (name, method) {
             caller = caller.with("mcp-name", &name);
         }
-        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        Answer::new(caller.post("/mcp", &body))
+        (caller, json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
     }
 
     /// A tool call of the stateless revision.
