@@ -16,13 +16,16 @@ use jiff::{Timestamp, tz::TimeZone};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, CidrSubnet, DnType,
     ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose, NameConstraints,
-    SanType, date_time_ymd,
+    date_time_ymd,
 };
 
 use super::{failure::Failure, output::Printer, secret_file};
-use crate::domain::{
-    Error, Kind, Result,
-    clock::{Clock, SystemClock},
+use crate::{
+    config::form::{Form as _, Raw, net::HostPattern},
+    domain::{
+        Error, Kind, Result,
+        clock::{Clock, SystemClock},
+    },
 };
 
 /// Names and addresses that every certificate is for.
@@ -118,7 +121,12 @@ struct Made {
 impl Made {
     fn new(more: &[String], now: Timestamp, days: u16) -> Result<Self> {
         let mut names: Vec<String> = ALWAYS.map(str::to_owned).to_vec();
-        names.extend(more.iter().filter(|n| !ALWAYS.contains(&n.as_str())).cloned());
+        for name in more {
+            let name = host(name)?;
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         // A day back, for clients whose clock is behind.
         let from = now - Duration::from_hours(24);
         let until = now + Duration::from_hours(24 * u64::from(days));
@@ -137,6 +145,17 @@ impl Made {
             until,
         })
     }
+}
+
+/// A host name or an address. What is neither is refused here: the writer of certificates
+/// panics on some of it.
+fn host(text: &str) -> Result<String> {
+    let raw = Raw::Text(text.to_owned());
+    let name = HostPattern::read(&raw).ok().filter(|name| !name.contains('*'));
+    let name = name.ok_or_else(|| {
+        Error::bad_input("`--name` takes a host name or an IP address, without `*` and port")
+    })?;
+    Ok(name.trim_matches(['[', ']']).to_owned())
 }
 
 fn authority(names: &[String], from: Timestamp, until: Timestamp) -> Result<CertificateParams> {
@@ -160,15 +179,12 @@ fn authority(names: &[String], from: Timestamp, until: Timestamp) -> Result<Cert
 }
 
 fn leaf(names: &[String], from: Timestamp, until: Timestamp) -> Result<CertificateParams> {
-    let params = CertificateParams::new(names).map_err(|e| {
-        Error::bad_input("`--name` takes a host name or an IP address").caused_by(e)
-    })?;
+    let params = CertificateParams::new(names).map_err(unmade)?;
     let mut params = valid(params, from, until)?;
     params.distinguished_name.push(DnType::CommonName, "memgate development server");
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    debug_assert!(params.subject_alt_names.iter().all(|n| !matches!(n, SanType::URI(_))));
     Ok(params)
 }
 

@@ -43,6 +43,11 @@ pub struct Plain {
 /// Every name that does not follow `MEMGATE_SECTION__KEY`.
 pub const PLAIN: &[Plain] = &[
     Plain { name: "MEMGATE_CONFIG", key: None, meaning: "the file with the settings (`--config`)" },
+    Plain {
+        name: "MEMGATE_KEY",
+        key: None,
+        meaning: "not read: clients keep their key there, often in the shell that starts memgate",
+    },
     Plain { name: "MEMGATE_DATA_DIR", key: Some("storage.data_dir"), meaning: "" },
     Plain { name: "MEMORYOS_DATA_DIR", key: Some("storage.data_dir"), meaning: "" },
     Plain {
@@ -296,6 +301,11 @@ mod tests {
         ];
         assert_eq!(problems(&links), Vec::<String>::new());
         assert_eq!(problems(&[("MEMGATE_PORT", "3000")]).len(), 1);
+    }
+
+    #[test]
+    fn the_key_of_a_client_in_the_same_shell_is_no_typing_error() {
+        assert_eq!(problems(&[("MEMGATE_KEY", "mg_")]), Vec::<String>::new());
     }
 
     #[test]

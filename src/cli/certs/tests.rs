@@ -61,7 +61,7 @@ fn a_client_that_trusts_the_authority_trusts_the_server_by_each_of_its_names() {
 
 #[test]
 fn i3_the_authority_signs_for_its_names_alone() {
-    let names = ["localhost".to_owned()];
+    let names = ALWAYS.map(str::to_owned);
     let (from, until) = (now() - Duration::from_hours(24), now() + Duration::from_hours(24));
     let ca_params = authority(&names, from, until).unwrap();
     let ca = CertifiedIssuer::self_signed(ca_params, KeyPair::generate().unwrap()).unwrap();
@@ -95,5 +95,9 @@ fn keys_are_private_and_nothing_is_overwritten_unasked() {
 
 #[test]
 fn a_name_that_is_none_is_refused() {
-    assert!(Made::new(&["nöt ascii".to_owned()], now(), 30).is_err());
+    for bad in ["nöt-ascii", "", "*.example.com", "a b", "x:3000", "https://x"] {
+        assert!(Made::new(&[bad.to_owned()], now(), 30).is_err(), "{bad:?}");
+    }
+    let made = Made::new(&["[fd00::1]".to_owned(), "localhost".to_owned()], now(), 30).unwrap();
+    assert_eq!(made.names, ["localhost", "127.0.0.1", "::1", "fd00::1"]);
 }
