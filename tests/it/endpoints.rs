@@ -22,9 +22,9 @@ const EXPECTED: &[(&str, &str, &str, Option<&str>, Statuses)] = &[
     ("GET", "/healthz", "/healthz", None, ANYONE),
     ("GET", "/readyz", "/readyz", None, ANYONE),
     ("POST", "/mcp", "/mcp", Some(LIST), [401, 401, 200, 200, 403]),
-    // A stream and an end need a session.
-    ("GET", "/mcp", "/mcp", None, [401, 401, 400, 400, 403]),
-    ("DELETE", "/mcp", "/mcp", None, [401, 401, 400, 400, 403]),
+    // A stream and an end need a session; without one, the stateless revision has neither.
+    ("GET", "/mcp", "/mcp", None, [401, 401, 405, 405, 403]),
+    ("DELETE", "/mcp", "/mcp", None, [401, 401, 405, 405, 403]),
     ("GET", "/admin/sessions", "/admin/sessions", None, OPERATORS),
     ("GET", "/admin/sessions/{id}", NO_SESSION, None, [401, 401, 403, 403, 404]),
     ("DELETE", "/admin/sessions/{id}", NO_SESSION, None, [401, 401, 403, 403, 404]),

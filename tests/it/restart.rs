@@ -33,6 +33,6 @@ fn two_servers_never_share_a_data_directory() {
     let port = crate::world::free_port();
     let second = world.command(&["serve", "--set", &format!("listen.port={port}")]);
     assert_eq!(second.code, Some(2), "{}{}", second.stdout, second.stderr);
-    assert!(second.stderr.contains("another process"), "{}", second.stderr);
+    assert!(second.stderr.contains("uses the data directory"), "{}", second.stderr);
     assert_eq!(world.anonymous().get("/readyz").status, 200, "the first is unharmed");
 }

@@ -95,5 +95,5 @@ fn without_authentication_everybody_is_the_default_tenant() {
     world.anonymous().store("open house");
     let found = world.anonymous().tool("retrieve_memories", json!({"query": "house"}));
     assert!(found.text().contains("open house"), "{:?}", found.http);
-    assert_eq!(world.anonymous().get("/admin/stats").status, 401, "an operator still needs a key");
+    assert_eq!(world.anonymous().get("/admin/stats").status, 403, "an operator still needs a key");
 }

@@ -20,9 +20,9 @@ pub(crate) use mcp::{Answer, LegacySession};
 pub(crate) use process::{Ended, Process, free_port};
 
 /// Keys in the environment: known before the start, so they need no answer of the server.
-const ACME: &str = "acme-agent-key-0123456789abcdef";
-const GLOBEX: &str = "globex-agent-key-0123456789abcdef";
-const OPERATOR: &str = "operator-key-0123456789abcdefghij";
+const ACME: &str = "Zk3vQ9tYw2Lm7Pd4Rc8Xb6Hn1Js5";
+const GLOBEX: &str = "Fq7nT2wKx9Vb4Mz6Dh1Lc8Gp3Ry5";
+const OPERATOR: &str = "Wd5hB8rNj3Qx1Tg7Ks9Yv4Pm2Zc6";
 
 /// A data directory, the program that serves it, and its personas.
 pub(crate) struct World {

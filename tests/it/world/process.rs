@@ -69,7 +69,9 @@ impl Process {
         let ready = wait_until(|| {
             let ended = self.child.try_wait().unwrap().is_some();
             let status = Caller::new(self.address).try_get("/readyz").map(|r| r.status);
-            (ended || status == Some(200)).then_some(!ended)
+            // Where plain HTTP is refused, a refusal is the answer of a server that is ready.
+            let ready = status.is_some_and(|s| s != 503);
+            (ended || ready).then_some(!ended)
         });
         ready.unwrap_or_else(|| panic!("not ready in {PATIENCE:?}:\n{}", self.log()))
     }
