@@ -22,8 +22,8 @@ fn every_status_carries_them() {
         (415, acme.with("content-type", "text/plain").post("/mcp", &list)),
         (200, acme.rpc("tools/list", json!({})).http),
     ];
-    let limited = (0..4).map(|_| acme.rpc("tools/list", json!({})).http).next_back();
-    answers.push((429, limited.unwrap()));
+    let mut limited: Vec<_> = (0..4).map(|_| acme.rpc("tools/list", json!({})).http).collect();
+    answers.push((429, limited.pop().unwrap()));
     for (status, answer) in &answers {
         assert_eq!(answer.status, *status, "{answer:?}");
         for (name, value) in [
