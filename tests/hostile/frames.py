@@ -37,7 +37,8 @@ class Peer:
 
     def headers(self, stream, fields, end=True, flags=("END_HEADERS",)):
         frame = HeadersFrame(stream, self.encoder.encode(fields))
-        frame.flags.update(flags)
+        for flag in flags:
+            frame.flags.add(flag)
         if end:
             frame.flags.add("END_STREAM")
         return frame
@@ -155,7 +156,8 @@ def hpack_bomb(peer, spec):
     first = peer.encoder.encode([*peer.request(), ("x-bomb", "x" * 3900)])
     reference = b"\xbe"  # the newest entry of the dynamic table
     frame = HeadersFrame(1, first + reference * 10000)
-    frame.flags.update(("END_HEADERS", "END_STREAM"))
+    frame.flags.add("END_HEADERS")
+    frame.flags.add("END_STREAM")
     peer.send(frame)
     return peer.verdict()
 

@@ -101,8 +101,8 @@ def encode(world, case, spec):
 
 
 def many_keys(world, case, spec):
-    params = {f"k{n}": 1 for n in range(spec["n"])}
-    data = json.dumps(listing(**params)).encode()
+    params = {f"{n:x}": 1 for n in range(spec["n"])}
+    data = json.dumps(listing(**params), separators=(",", ":")).encode()
     start = time.monotonic()
     answers = send_body(world, case, data)
     if time.monotonic() - start > 1:
@@ -253,19 +253,9 @@ def held(world, count, opening, drip, patience):
     count = min(count, hard - 200)
     start, peers, answers = time.monotonic(), {}, []
     poll = select.poll()
-    for _ in range(count):
-        try:
-            peer = socket.create_connection(world.address, timeout=5)
-            peer.sendall(opening)
-        except OSError:
-            answers.append(Answer("CLOSED<=0s"))
-            continue
-        peer.setblocking(False)
-        peers[peer.fileno()] = [peer, b""]
-        poll.register(peer, select.POLLIN)
-    dripped = time.monotonic()
-    while peers and time.monotonic() - start < patience:
-        for number, _ in poll.poll(200):
+
+    def collect(milliseconds):
+        for number, _ in poll.poll(milliseconds):
             peer = peers[number]
             try:
                 data = peer[0].recv(4096)
@@ -276,12 +266,27 @@ def held(world, count, opening, drip, patience):
                 poll.unregister(number)
                 peers.pop(number)[0].close()
                 status = peer[1].split(b" ", 2)[1:2]
-                seconds = time.monotonic() - start
+                seconds = time.monotonic() - peer[2]
                 refused = drip and status and status[0].isdigit()
                 answers.append(Answer(int(status[0]) if refused else f"CLOSED<={seconds:.1f}s"))
+
+    for _ in range(count):
+        collect(0)
+        try:
+            peer = socket.create_connection(world.address, timeout=5)
+            peer.sendall(opening)
+        except OSError:
+            answers.append(Answer("CLOSED<=0s"))
+            continue
+        peer.setblocking(False)
+        peers[peer.fileno()] = [peer, b"", time.monotonic()]
+        poll.register(peer, select.POLLIN)
+    dripped = time.monotonic()
+    while peers and time.monotonic() - start < patience:
+        collect(200)
         if drip and time.monotonic() - dripped > 1:
             dripped = time.monotonic()
-            for peer in [peer for peer, _ in peers.values()]:
+            for peer, _, _ in peers.values():
                 try:
                     peer.send(drip)
                 except OSError:
@@ -290,7 +295,7 @@ def held(world, count, opening, drip, patience):
             if valid.status != 200:
                 answers.append(Answer(f"a valid client got {valid.status}"))
     answers += [Answer("OPEN")] * len(peers)
-    for peer, _ in peers.values():
+    for peer, _, _ in peers.values():
         peer.close()
     return answers
 

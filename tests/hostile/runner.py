@@ -67,7 +67,9 @@ class Run:
         kind = (case["request"].get("generator") or {}).get("kind")
         if kind == "idle":
             settings |= {"MEMGATE_LISTEN__IDLE_TIMEOUT": "5s"}
-        if settings or case["request"]["method"] in OWN_WORLD:
+        body = str((case["request"].get("generator") or {}).get("request", {}).get("body"))
+        fills_up = kind == "flood" and "initialize" in body  # its sessions would outlive the case
+        if settings or fills_up or case["request"]["method"] in OWN_WORLD:
             return self.world(settings), settings
         return (self.tls() if case["request"]["method"] == "TLS" else self.plain()), settings
 
