@@ -1,4 +1,8 @@
 //! The data plane: one tenant's memories, reachable only with a [`Permit`](crate::policy::Permit).
+//!
+//! [`pool`] turns a permit into an open store that does what the permit's action is about and no
+//! more; `dir` decides whether a tenant's files may be trusted; `sqlite` keeps memories in them.
+//! What a memory is stands in `domain::memory`, how a file is opened in `db`.
 
 #[cfg(test)]
 mod conformance;
@@ -20,6 +24,18 @@ use crate::domain::{
 ///
 /// A write that returns `Ok` survives `kill -9` (I6). Dropping a future never leaves half a
 /// write: it happens whole, or not at all.
+///
+/// # How to add a backend
+/// 1. Connections and migrations go to `db/`, beside `db::sqlite`; nothing there knows a memory.
+/// 2. `store/<backend>.rs` implements this trait for one tenant. The clock is an argument, `None`
+///    is "no such memory", errors carry a [`Kind`](crate::domain::Kind) and no word of the
+///    backend in their public sentence.
+/// 3. Its tests call `conformance!` (see `store/conformance.rs`) with a function that makes a
+///    fresh, empty store. The suite is the definition: when it passes, the tools work.
+/// 4. `store::pool` chooses the backend by a setting of `config::storage`, and keeps the rule
+///    that only a permit opens a store; `store::lease` needs no change.
+/// 5. What only this backend can get wrong (a tenant's rows seen by another, a setting left on a
+///    pooled connection, a damaged file) gets tests beside it that carry the invariant's name.
 #[async_trait]
 pub trait TenantStore: std::fmt::Debug + Send + Sync {
     /// Stores a memory under a new id.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{TenantStore, sqlite::SqliteStore};
+use super::TenantStore;
 use crate::domain::{
     Error, Result,
     action::Action,
@@ -58,12 +58,12 @@ impl Rights {
 #[derive(Debug)]
 pub(super) struct Lease {
     /// `None` where no right needs one: then no file is opened either.
-    store: Option<Arc<SqliteStore>>,
+    store: Option<Arc<dyn TenantStore>>,
     rights: Rights,
 }
 
 impl Lease {
-    pub(super) fn on(store: Arc<SqliteStore>, rights: Rights) -> Self {
+    pub(super) fn on(store: Arc<dyn TenantStore>, rights: Rights) -> Self {
         Self { store: Some(store), rights }
     }
 
@@ -72,9 +72,9 @@ impl Lease {
         Self { store: None, rights: Rights::NONE }
     }
 
-    fn allowed(&self, right: Right) -> Result<&SqliteStore> {
+    fn allowed(&self, right: Right) -> Result<&dyn TenantStore> {
         match &self.store {
-            Some(store) if self.rights.0.contains(&right) => Ok(store),
+            Some(store) if self.rights.0.contains(&right) => Ok(store.as_ref()),
             _ => Err(Error::forbidden("this permission does not allow that with memories")),
         }
     }

@@ -15,11 +15,15 @@
 //! table has a generation number: a task that ends changes only the stay it was started for, so
 //! a task that ends late, or by a panic, cannot disturb what came after it.
 
+mod numbers;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+pub use self::numbers::{DiskUse, PoolStats};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -99,28 +103,6 @@ impl State {
 enum Look {
     Ready(Arc<SqliteStore>),
     Wait(CancellationToken),
-}
-
-/// What the pool holds now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct PoolStats {
-    /// Tenants that may be open at once.
-    pub places: usize,
-    /// Tenants that are open, opening or closing.
-    pub open: usize,
-    /// Open tenants that a call is using.
-    pub in_use: usize,
-    /// Tenants whose database was refused a moment ago.
-    pub refused: usize,
-}
-
-/// What all tenants have on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct DiskUse {
-    /// Tenants with a directory.
-    pub tenants: u64,
-    /// Bytes of their databases and logs.
-    pub bytes: u64,
 }
 
 impl TenantStores {
@@ -242,7 +224,7 @@ impl TenantStores {
     /// `Unavailable` when the directory cannot be read.
     pub async fn sizes(&self) -> Result<DiskUse> {
         let root = self.shared.paths.tenants_dir();
-        let task = self.shared.around.tracker.spawn_blocking(move || disk_use(&root));
+        let task = self.shared.around.tracker.spawn_blocking(move || DiskUse::below(&root));
         task.await.map_err(Error::internal)?.map_err(Error::unavailable)
     }
 }
@@ -433,21 +415,6 @@ impl Drop for End {
 
 fn overloaded(sentence: &'static str) -> Error {
     Error::new(Kind::Overloaded { retry_after: Duration::from_secs(1) }, sentence)
-}
-
-fn disk_use(root: &std::path::Path) -> std::io::Result<DiskUse> {
-    let mut used = DiskUse::default();
-    for tenant in std::fs::read_dir(root)? {
-        used.tenants += 1;
-        for file in ["memory.db", "memory.db-wal"] {
-            // A log comes and goes; what is not there takes no room.
-            used.bytes += tenant
-                .as_ref()
-                .ok()
-                .map_or(0, |t| t.path().join(file).symlink_metadata().map_or(0, |meta| meta.len()));
-        }
-    }
-    Ok(used)
 }
 
 #[cfg(test)]

@@ -4,11 +4,14 @@ use std::{fs, path::PathBuf};
 
 use super::*;
 use crate::{
+    auth::Principal,
     domain::{
+        action::Resource,
         clock::ManualClock,
         memory::{MemoryPatch, Query},
         random::OsEntropy,
     },
+    policy::Engine,
     store::conformance::{note, start},
 };
 
@@ -211,6 +214,35 @@ async fn i3_an_action_without_rights_opens_no_file() {
     world.stores.lease(&tenant, Action::Connect).await.unwrap();
     assert_eq!(world.stores.stats().open, 0);
     assert!(!world.data.paths().tenant_dir(&tenant).exists());
+}
+
+/// The way that callers go: a credential, a decision, a permit, a store.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i2_a_real_permit_opens_its_own_tenant_for_its_own_action() {
+    let people = crate::auth::testing::World::new();
+    let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&people.clock);
+    let tenants = Arc::clone(&people.registry.tenants);
+    let engine = Engine::new(&people.settings.policy, tenants, Arc::clone(&clock)).unwrap();
+    let storage = &people.settings.storage;
+    let stores = TenantStores::new(&people.data_dir, storage, clock, TaskTracker::new());
+    let (acme, globex) = (people.agent("acme").await, people.agent("globex").await);
+    let permit = |who: &Principal, action| {
+        let resource = Resource::Tenant(who.tenant().unwrap().id.clone());
+        engine.authorize(who, action, resource).unwrap()
+    };
+
+    let writer = stores.open(permit(&acme, Action::MemoryWrite)).await.unwrap();
+    let id = writer.put(note("n", "of acme")).await.unwrap().id;
+    let reader = stores.open(permit(&acme, Action::MemoryRead)).await.unwrap();
+    assert!(reader.get(&id).await.unwrap().is_some());
+    assert_eq!(reader.put(note("n", "x")).await.unwrap_err().kind(), Kind::Forbidden);
+    assert_eq!(reader.delete(&id).await.unwrap_err().kind(), Kind::Forbidden);
+    let other = stores.open(permit(&globex, Action::MemoryRead)).await.unwrap();
+    assert!(other.get(&id).await.unwrap().is_none());
+
+    let operator = people.operator().await;
+    let permit = engine.authorize(&operator, Action::StatsRead, Resource::Deployment).unwrap();
+    assert_eq!(stores.open(permit).await.unwrap_err().kind(), Kind::Forbidden);
 }
 
 /// What happens to B's files; `B` is closed or open while it does.
