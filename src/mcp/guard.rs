@@ -166,8 +166,8 @@ mod tests {
     async fn a_standstill_and_a_panic_are_errors() {
         let stuck = protect::<()>(SOON, std::future::pending()).await;
         assert_eq!(stuck.unwrap_err().message, "no answer in time");
-        let broken = protect::<()>(Duration::from_secs(60), async { panic!("secret cause") }).await;
+        let broken = protect::<()>(Duration::from_mins(1), async { panic!("secret cause") }).await;
         assert_eq!(broken.unwrap_err().message, "internal error");
-        assert_eq!(protect(Duration::from_secs(60), async { Ok(7) }).await.unwrap(), 7);
+        assert_eq!(protect(Duration::from_mins(1), async { Ok(7) }).await.unwrap(), 7);
     }
 }

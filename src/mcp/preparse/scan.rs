@@ -33,10 +33,14 @@ impl<'a> Scanner<'a> {
 
     /// The next byte that is not white space, without taking it.
     pub(super) fn peek(&mut self) -> Option<u8> {
+        let here = self.here()?;
+        if here > b' ' {
+            return Some(here);
+        }
         let rest = self.text.as_bytes().get(self.at..)?;
         let skip = rest.iter().position(|b| !matches!(b, b' ' | b'\n' | b'\r' | b'\t'));
         self.at += skip.unwrap_or(rest.len());
-        self.text.as_bytes().get(self.at).copied()
+        self.here()
     }
 
     /// Nothing but white space may follow.
@@ -78,8 +82,7 @@ impl<'a> Scanner<'a> {
             if self.peek() != Some(b'"') {
                 return Err(Flaw::NotJson);
             }
-            let raw = self.string()?;
-            let key = unescaped(raw);
+            let key = self.string()?.read();
             self.remember(key.clone(), base, &mut seen)?;
             self.take(b':')?;
             member(self, key)?;
@@ -97,8 +100,7 @@ impl<'a> Scanner<'a> {
     /// Passes over a value; its text when it is a string.
     pub(super) fn text(&mut self, depth: u32) -> Scan<Option<Cow<'a, str>>> {
         if self.peek() == Some(b'"') {
-            let raw = self.string()?;
-            return Ok(Some(unescaped(raw)));
+            return Ok(Some(self.string()?.read()));
         }
         self.value(depth).map(|_| None)
     }
@@ -159,10 +161,10 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// A string that starts here; returns what stands between its quotes, as it is written.
-    fn string(&mut self) -> Scan<&'a str> {
+    /// A string that starts here.
+    fn string(&mut self) -> Scan<Raw<'a>> {
         self.take(b'"')?;
-        let start = self.at;
+        let (start, mut escapes) = (self.at, false);
         loop {
             let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
             let stop = rest
@@ -172,11 +174,15 @@ impl<'a> Scanner<'a> {
             self.at += stop + 1;
             match rest.get(stop) {
                 Some(b'"') => break,
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    escapes = true;
+                    self.escape()?;
+                }
                 _ => return Err(Flaw::NotJson),
             }
         }
-        self.text.get(start..self.at - 1).ok_or(Flaw::NotJson)
+        let text = self.text.get(start..self.at - 1).ok_or(Flaw::NotJson)?;
+        Ok(Raw { text, escapes })
     }
 
     fn escape(&mut self) -> Scan<()> {
@@ -271,12 +277,20 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// What a checked string says.
-fn unescaped(raw: &str) -> Cow<'_, str> {
-    if !raw.contains('\\') {
-        return Cow::Borrowed(raw);
+/// A checked string as it is written between its quotes.
+struct Raw<'a> {
+    text: &'a str,
+    escapes: bool,
+}
+
+impl<'a> Raw<'a> {
+    /// What it says.
+    fn read(self) -> Cow<'a, str> {
+        if !self.escapes {
+            return Cow::Borrowed(self.text);
+        }
+        // The escapes were checked, so this cannot fail; an empty text is the harmless answer if
+        // it ever did.
+        Cow::Owned(serde_json::from_str(&format!("\"{}\"", self.text)).unwrap_or_default())
     }
-    // The escapes were checked, so this cannot fail; an empty text is the harmless answer if it
-    // ever did.
-    Cow::Owned(serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_default())
 }

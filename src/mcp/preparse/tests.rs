@@ -297,7 +297,7 @@ fn cost_of_a_message() {
         for _ in 0..rounds {
             std::hint::black_box(read(std::hint::black_box(body.as_bytes())).unwrap());
         }
-        let spent = clock.monotonic() - start;
+        let spent = clock.monotonic().saturating_sub(start);
         println!("{} bytes: {:?} each", body.len(), spent / rounds);
     }
 }
