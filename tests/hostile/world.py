@@ -74,6 +74,7 @@ class World:
                                                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             if self.wait_ready(60):
                 return
+            self.stop()
         raise RuntimeError(f"the server does not start: {self.log()[-300:]}")
 
     def wait_ready(self, seconds):
