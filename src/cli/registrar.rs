@@ -105,11 +105,7 @@ impl Registrar {
         match self {
             Self::Running(client) => {
                 let mut answer = client.post("/admin/keys", &wish.body())?;
-                let text = answer.as_object_mut().and_then(|fields| {
-                    let named = fields.remove("key");
-                    named.or_else(|| fields.remove("secret"))
-                });
-                match text {
+                match answer.as_object_mut().and_then(|fields| fields.remove("secret")) {
                     Some(Value::String(text)) => Ok((answer, Secret::new(text))),
                     _ => Err(Error::internal("the running server gave no key")),
                 }
