@@ -43,7 +43,7 @@ pub fn complaints(tree: &Tree) -> Vec<String> {
             match self::place(&target) {
                 Some(other) if other <= place => {}
                 Some(_) => {
-                    found.push(format!("{path}:{line}: `{room}` reaches right, to `{target}`"))
+                    found.push(format!("{path}:{line}: `{room}` reaches right, to `{target}`"));
                 }
                 None => found.push(format!("{path}:{line}: `crate::{target}` is not a room")),
             }

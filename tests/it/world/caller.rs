@@ -80,7 +80,7 @@ impl Caller {
         let mut text = format!("{method} {target} HTTP/1.1\r\n");
         let mut add = |name: &str, value: &str| {
             if !self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name)) {
-                text.push_str(&format!("{name}: {value}\r\n"));
+                text.extend([name, ": ", value, "\r\n"]);
             }
         };
         add("host", &self.address.to_string());
@@ -90,7 +90,7 @@ impl Caller {
             add("content-length", &body.len().to_string());
         }
         for (name, value) in &self.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            text.extend([name, ": ", value, "\r\n"]);
         }
         text.push_str("\r\n");
         text.push_str(body.as_deref().unwrap_or_default());
