@@ -34,7 +34,7 @@ const BANNED: [(&str, &str); 6] = [
 ];
 
 /// Locked packages that are too old or banned.
-pub fn complaints(tree: &Tree) -> Vec<String> {
+pub(crate) fn complaints(tree: &Tree) -> Vec<String> {
     let lock: toml::Table = tree.text("Cargo.lock").parse().expect("Cargo.lock is TOML");
     let packages = lock.get("package").and_then(toml::Value::as_array).expect("it has packages");
     let mut found = Vec::new();

@@ -6,7 +6,7 @@
 use crate::source::{Tree, shipped, without_literals};
 
 /// The rooms, in the order in which a request earns its rights.
-pub const ROOMS: [&str; 16] = [
+pub(crate) const ROOMS: [&str; 16] = [
     "domain",
     "config",
     "telemetry",
@@ -26,7 +26,7 @@ pub const ROOMS: [&str; 16] = [
 ];
 
 /// Paths that point right, or to no room at all.
-pub fn complaints(tree: &Tree) -> Vec<String> {
+pub(crate) fn complaints(tree: &Tree) -> Vec<String> {
     let mut found = Vec::new();
     for (path, text) in tree.texts("src/", &[".rs"]) {
         let modules: Vec<&str> =
@@ -53,7 +53,7 @@ pub fn complaints(tree: &Tree) -> Vec<String> {
 }
 
 /// `lib.rs` declares the rooms in their order.
-pub fn order(lib: &str) -> Vec<String> {
+pub(crate) fn order(lib: &str) -> Vec<String> {
     let declared: Vec<String> = shipped(lib)
         .lines()
         .filter_map(|l| l.trim().strip_prefix("pub mod ")?.strip_suffix(';').map(str::to_owned))

@@ -11,7 +11,7 @@ const NOT_YET: [(usize, &str); 1] =
     [(10, "the audit chain is an issue of its own; until it lands there is no record to verify")];
 
 /// Invariants without a test, and stale excuses.
-pub fn complaints(tree: &Tree) -> Vec<String> {
+pub(crate) fn complaints(tree: &Tree) -> Vec<String> {
     let mut tests = [0_usize; COUNT + 1];
     let mut found = Vec::new();
     for (path, text) in tree.texts("", &[".rs"]).filter(|(p, _)| !p.starts_with("tests/tidy/")) {
@@ -68,8 +68,11 @@ fn numbered(name: &str, letter: &str) -> Option<usize> {
 #[test]
 fn a_missing_test_and_a_stale_excuse_are_found() {
     let all = |but: usize| -> String {
-        let wanted = (1..=COUNT).filter(|n| *n != but && *n != 10);
-        wanted.map(|n| ["#[test]\nfn i", &n.to_string(), "_x() {}\n"].concat()).collect()
+        (1..=COUNT)
+            .filter(|n| *n != but && *n != 10)
+            .map(|n| format!("#[test]\nfn i{n}_x() {{}}\n"))
+            .collect::<Vec<_>>()
+            .concat()
     };
     assert!(complaints(&Tree::of(&[("src/a.rs", &all(0))])).is_empty());
     let found = complaints(&Tree::of(&[("src/a.rs", &all(7))]));

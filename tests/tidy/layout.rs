@@ -13,7 +13,7 @@ const EMPTY_WORDS: [&str; 10] = [
 ];
 
 /// Files that break a rule; files that only near a limit are printed.
-pub fn complaints(tree: &Tree) -> Vec<String> {
+pub(crate) fn complaints(tree: &Tree) -> Vec<String> {
     let mut found = Vec::new();
     for (path, text) in tree.texts("", &[".rs"]) {
         let lines = shipped(text).lines().filter(|l| !l.trim().is_empty()).count();

@@ -7,7 +7,7 @@ use memgate::domain::action::Action;
 use crate::source::{Tree, without_comments};
 
 /// Actions on one side only.
-pub fn complaints(tree: &Tree) -> Vec<String> {
+pub(crate) fn complaints(tree: &Tree) -> Vec<String> {
     let code: BTreeSet<String> = Action::ALL.iter().map(|a| a.as_str().to_owned()).collect();
     let schema = declared(&tree.text("policies/schema.cedarschema"));
     code.symmetric_difference(&schema)

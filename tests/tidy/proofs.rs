@@ -12,7 +12,7 @@ const PROOFS: [(&str, &str, &str, bool); 2] = [
 const MAKERS: [&str; 3] = ["Default", "Deserialize", "FromStr"];
 
 /// Ways to make a proof elsewhere.
-pub fn complaints(tree: &Tree) -> Vec<String> {
+pub(crate) fn complaints(tree: &Tree) -> Vec<String> {
     let mut found = Vec::new();
     for (proof, path, room, copied) in PROOFS {
         let code = shipped(&tree.text(path));

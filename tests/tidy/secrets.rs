@@ -8,7 +8,7 @@ use crate::source::Tree;
 const MACHINES: [&str; 4] = ["/root/", "/Users/", "/work/", "/home/"];
 
 /// Files with something private in them.
-pub fn complaints(tree: &Tree) -> Vec<String> {
+pub(crate) fn complaints(tree: &Tree) -> Vec<String> {
     let mut found = Vec::new();
     for (path, text) in tree.texts("", &[]).filter(|(p, _)| *p != "tests/tidy/secrets.rs") {
         let mut previous = "";

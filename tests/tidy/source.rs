@@ -6,11 +6,11 @@ use std::{fs, path::Path};
 const SKIPPED: [&str; 4] = ["target", ".git", "node_modules", "memgate-data"];
 
 /// Files by their path from the project's root, with `/` between the parts.
-pub struct Tree(Vec<(String, Vec<u8>)>);
+pub(crate) struct Tree(Vec<(String, Vec<u8>)>);
 
 impl Tree {
     /// Every file of the checkout.
-    pub fn checkout() -> Self {
+    pub(crate) fn checkout() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut files = Vec::new();
         walk(root, root, &mut files);
@@ -19,13 +19,13 @@ impl Tree {
     }
 
     /// A made-up tree, to feed a rule with.
-    pub fn of(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         Self(files.iter().map(|(p, t)| ((*p).to_owned(), t.as_bytes().to_vec())).collect())
     }
 
     /// Files that are text, below a directory (`""` for all), with one of these endings (none
     /// for all).
-    pub fn texts<'t>(
+    pub(crate) fn texts<'t>(
         &'t self,
         below: &'t str,
         endings: &'t [&'t str],
@@ -38,7 +38,7 @@ impl Tree {
     }
 
     /// The text of one file; empty when there is none.
-    pub fn text(&self, path: &str) -> String {
+    pub(crate) fn text(&self, path: &str) -> String {
         self.texts(path, &[])
             .find(|(p, _)| *p == path)
             .map(|(_, t)| t.to_owned())
@@ -63,7 +63,7 @@ fn walk(root: &Path, directory: &Path, files: &mut Vec<(String, Vec<u8>)>) {
 }
 
 /// Rust text with comments blanked, line breaks kept. Texts in quotes stay.
-pub fn without_comments(text: &str) -> String {
+pub(crate) fn without_comments(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -84,7 +84,7 @@ pub fn without_comments(text: &str) -> String {
 }
 
 /// Rust text without comments and without items that only tests see.
-pub fn shipped(text: &str) -> String {
+pub(crate) fn shipped(text: &str) -> String {
     let mut code = without_comments(text);
     while let Some(start) = code.find("#[cfg(test)]") {
         let end = item_end(&code[start..]).map_or(code.len(), |i| start + i);
@@ -95,7 +95,7 @@ pub fn shipped(text: &str) -> String {
 }
 
 /// Rust text with what stands in quotes taken out, line breaks kept.
-pub fn without_literals(code: &str) -> String {
+pub(crate) fn without_literals(code: &str) -> String {
     let mut out = String::with_capacity(code.len());
     let mut rest = code;
     while let Some(c) = rest.chars().next() {
@@ -130,7 +130,7 @@ fn item_end(text: &str) -> Option<usize> {
 }
 
 /// The length of the text or character literal at the start, if there is one.
-pub fn literal(text: &str) -> Option<usize> {
+pub(crate) fn literal(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     if let Some(hashes) = text.strip_prefix('r').map(|r| r.len() - r.trim_start_matches('#').len())
         && bytes.get(1 + hashes) == Some(&b'"')

@@ -20,7 +20,7 @@ const TAKERS: [&str; 8] = [
 ];
 
 /// Places where SQL is formatted.
-pub fn complaints(tree: &Tree) -> Vec<String> {
+pub(crate) fn complaints(tree: &Tree) -> Vec<String> {
     let mut found = Vec::new();
     for (path, text) in tree.texts("src/", &[".rs"]) {
         let code = shipped(text);

@@ -1,5 +1,7 @@
 //! The protocol in both eras: one request alone, and a session.
 
+#![expect(clippy::needless_pass_by_value, reason = "arguments are made where they are sent")]
+
 use serde_json::{Value, json};
 
 use super::{
