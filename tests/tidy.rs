@@ -5,7 +5,6 @@
 //! Comments and inline tests are cut first: rules are about the code that ships.
 
 #![cfg(test)]
-#![expect(unreachable_pub, reason = "the modules of one program")]
 
 #[path = "tidy/floors.rs"]
 mod floors;

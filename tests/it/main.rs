@@ -4,7 +4,6 @@
 //! its own ([`world::World`]); none depends on another, on the time, or on what the machine has.
 
 #![cfg(test)]
-#![expect(clippy::needless_pass_by_value, reason = "a test hands over what it wrote on the spot")]
 
 mod administration;
 mod durability;
