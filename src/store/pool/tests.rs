@@ -509,7 +509,7 @@ async fn more_tenants_than_places_is_an_ordinary_day() {
 }
 
 /// Run by `./tests/run durability`, alone in its process, so that its memory is its own.
-#[ignore = "takes half a minute; run by `./tests/run durability`"]
+#[ignore = "takes minutes; run by `./tests/run durability`"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_tenants_are_an_ordinary_day() {
     let before = resident_kib();
