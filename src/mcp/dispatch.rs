@@ -234,32 +234,27 @@ impl Dispatch {
                 format!("`{what}` took longer than {} s", self.timeout.as_secs()),
             )),
         };
-        self.conclude(
-            visit,
-            &Concluded {
-                principal: &visit.known().principal,
-                request_id: &visit.known().request_id,
-                what,
-                action,
-                outcome: result.as_ref().map_or_else(|e| outcome(e.kind()), |_| ToolOutcome::Done),
-                duration: self.means.clock.monotonic().saturating_sub(started),
-            },
-        );
-        if let Err(error) = &result
-            && matches!(error.kind(), Kind::Internal | Kind::Unavailable)
-        {
-            let request = &visit.known().request_id;
-            tracing::error!(%error, what, %request, "a call failed");
+        self.conclude(&Concluded {
+            principal: &visit.known().principal,
+            request_id: &visit.known().request_id,
+            what,
+            action,
+            outcome: result.as_ref().map_or_else(|e| outcome(e.kind()), |_| ToolOutcome::Done),
+            duration: self.means.clock.monotonic().saturating_sub(started),
+        });
+        if let Err(error) = &result {
+            visit.fail_with(error);
+            if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
+                let request = &visit.known().request_id;
+                tracing::error!(%error, what, %request, "a call failed");
+            }
         }
         result
     }
 
     /// The seam: everything that was decided about a call is known here, once. It is counted
     /// and logged; the audit record will be written here.
-    fn conclude(&self, visit: &Visit, call: &Concluded<'_>) {
-        if call.outcome != ToolOutcome::Done {
-            visit.fail();
-        }
+    fn conclude(&self, call: &Concluded<'_>) {
         self.means.stats.tool_call(call.what, call.outcome, call.duration);
         tracing::debug!(
             key = %call.principal.key_id(),

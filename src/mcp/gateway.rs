@@ -123,6 +123,9 @@ impl<H: Handlers> Gateway<H> {
             tally.answered();
         }
         if !is_stream(&response) {
+            if let Some(error) = tally.visit().overruled() {
+                return Err(Refusal::from(error));
+            }
             let bytes = http_body::Body::size_hint(response.body()).exact().unwrap_or(0);
             tally.session().sent(bytes);
             return Ok(response);

@@ -46,6 +46,12 @@ impl Tally {
         &self.session
     }
 
+    /// The request it counts.
+    #[must_use]
+    pub fn visit(&self) -> &Visit {
+        &self.visit
+    }
+
     /// There is an answer; only the handler knows now whether it is an error.
     pub fn answered(&mut self) {
         self.answered = true;

@@ -140,6 +140,16 @@ impl From<Flaw> for Refusal {
 /// nothing of the protocol went wrong.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
+        if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
+            tracing::error!(%error, "a request failed");
+        }
+        Self::from(&error)
+    }
+}
+
+/// The same for an error that has been logged already.
+impl From<&Error> for Refusal {
+    fn from(error: &Error) -> Self {
         let status = match error.kind() {
             Kind::BadInput => StatusCode::BAD_REQUEST,
             Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
@@ -152,9 +162,6 @@ impl From<Error> for Refusal {
             Kind::Overloaded { .. } | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
-            tracing::error!(%error, "a request failed");
-        }
         let mut refusal = Self::new(status, i32::from(status.as_u16()), error.public().to_owned());
         refusal.0.retry_after = match error.kind() {
             Kind::LimitReached { retry_after } | Kind::Overloaded { retry_after } => {

@@ -6,14 +6,14 @@
 //! refuses (`i1_without_a_visit_there_is_no_tenant`).
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
 use rmcp::{RoleServer, model::ErrorData, service::RequestContext};
 
 use super::endpoint::Known;
-use crate::domain::client::ClientInfo;
+use crate::domain::{Error, Kind, client::ClientInfo};
 
 /// One request of a known caller.
 #[derive(Debug)]
@@ -21,13 +21,15 @@ pub struct Visit {
     known: Known,
     client: Option<ClientInfo>,
     failed: AtomicBool,
+    /// The error that outweighs whatever the handler made of it.
+    overruled: OnceLock<Error>,
 }
 
 impl Visit {
     /// A request; `client` is known beforehand in the stateless revision only.
     #[must_use]
     pub fn new(known: Known, client: Option<ClientInfo>) -> Arc<Self> {
-        Arc::new(Self { known, client, failed: AtomicBool::new(false) })
+        Arc::new(Self { known, client, failed: AtomicBool::new(false), overruled: OnceLock::new() })
     }
 
     /// The visit that a handler is serving.
@@ -65,6 +67,24 @@ impl Visit {
     /// The request was answered with an error.
     pub fn fail(&self) {
         self.failed.store(true, Ordering::Relaxed);
+    }
+
+    /// The request ended with `error`. A limit or a store that is down belongs into the HTTP
+    /// status, where proxies and clients look for it and for `Retry-After`; the gateway puts it
+    /// there as long as no answer has begun to stream.
+    pub fn fail_with(&self, error: &Error) {
+        self.fail();
+        let kind = error.kind();
+        if matches!(kind, Kind::LimitReached { .. } | Kind::Overloaded { .. } | Kind::Unavailable) {
+            // The first error is the cause of any other.
+            let _ = self.overruled.set(Error::new(kind, error.public().to_owned()));
+        }
+    }
+
+    /// What outweighs the handler's answer, if anything does.
+    #[must_use]
+    pub fn overruled(&self) -> Option<&Error> {
+        self.overruled.get()
     }
 
     /// Was it?

@@ -190,6 +190,7 @@ fn i11_a_damaged_store_breaks_its_own_tenant_only() {
     world.restart();
     assert!(!world.acme().tool("get_user_stats", json!({})).is_error());
     let broken = world.globex().tool("retrieve_memories", json!({"query": "theirs"}));
-    assert!(broken.is_error() || broken.http.status == 503, "{:?}", broken.http);
+    assert_eq!(broken.http.status, 503, "{:?}", broken.http);
+    assert!(broken.http.header("retry-after").is_some(), "{:?}", broken.http);
     assert!(std::fs::read(&database).unwrap() == [0x5a; 8192], "kept as it is, never replaced");
 }

@@ -183,10 +183,17 @@ async fn tool_calls_have_a_limit_of_their_own() {
         World::product(|settings| settings.limits.tool_calls_per_key = Some(Rate::new(1, 60)));
     let alice = world.auth.agent("alice").await;
     world.note(&alice, "one").await;
-    let refused = world.tool(&alice, "store_memory", json!({"content": "two"})).await;
-    assert_eq!(refused["structuredContent"]["error"]["code"], "limit_reached", "{refused}");
-    assert!(said(&refused).contains("retry in 60 s"), "{refused}");
-    assert!(refused["structuredContent"]["error"]["retry_after_seconds"].is_u64());
+    let arguments = json!({"name": "store_memory", "arguments": {"content": "two"}});
+    let refused = world.send(&alice, stateless("tools/call", arguments)).await;
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()["retry-after"]),
+        (429, &"60".parse().unwrap())
+    );
+    let refused = read(refused).await;
+    assert!(refused["error"]["message"].as_str().unwrap().contains("retry in 60 s"), "{refused}");
+    assert!(refused["id"].is_i64(), "a client can tell which call it was: {refused}");
+    // What is no tool call goes on.
+    world.answer(&alice, list()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
