@@ -126,3 +126,30 @@ impl Drop for Flight<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        auth::testing::World,
+        domain::{key::PresentedKey, random::OsEntropy},
+    };
+
+    #[tokio::test]
+    async fn i7_a_wrong_text_costs_argon2_once() {
+        let world = World::new();
+        let (key, _) = world.key(world.agent_key("acme"));
+        let proof = key.proof().unwrap();
+        let verifier = Verifier::new(&world.settings.auth, TaskTracker::new());
+        let ask = async |guess: &PresentedKey| {
+            let text = world.registry.keys.fingerprint(guess.reveal().expose());
+            verifier.join(text).verify(proof, guess.secret.clone()).await.unwrap()
+        };
+        let guess = PresentedKey::random(&OsEntropy);
+        assert!(!ask(&guess).await && !ask(&guess).await);
+        assert_eq!(verifier.runs(), 1, "the second time it is remembered");
+        assert!(!ask(&PresentedKey::random(&OsEntropy)).await);
+        assert_eq!(verifier.runs(), 2, "another text is another question");
+        assert!(verifier.flights.lock().unwrap().is_empty(), "nothing is left behind");
+    }
+}
