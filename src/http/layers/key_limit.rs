@@ -13,11 +13,10 @@ use tower::service_fn;
 use super::{
     Stage,
     address_limit::{answer, is_local},
+    authenticate,
 };
 use crate::{
-    auth::Principal,
-    domain::{Error, Kind},
-    http::error::{Asker, Refusal},
+    http::error::Asker,
     limits::{headers, rates::Rates},
     telemetry::stats::Stats,
 };
@@ -29,16 +28,14 @@ pub fn layer(rates: Arc<Rates>, stats: Arc<Stats>, inner: impl Stage) -> impl St
         if is_local(&request) {
             return Either::Left(inner.call(request));
         }
-        let Some(principal) = request.extensions().get::<Principal>() else {
-            // Never reached behind `authenticate`; if it were, nobody would be let in (I3).
-            let refusal = Refusal::from(Error::new(Kind::Unauthenticated, "unauthorized"));
-            return Either::Right(Either::Left(ready(Ok(refusal.answer(&Asker::of(&request))))));
+        let refuse = |refusal| Either::Right(Either::Left(ready(Ok(refusal))));
+        let decision = match authenticate::principal(&request) {
+            Ok(principal) => rates.request(principal.key_id()),
+            Err(refusal) => return refuse(refusal.answer(&Asker::of(&request))),
         };
-        let decision = rates.request(principal.key_id());
         if !decision.allowed {
             stats.limited(decision.class);
-            let refusal = answer(&decision, &Asker::of(&request));
-            return Either::Right(Either::Left(ready(Ok(refusal))));
+            return refuse(answer(&decision, &Asker::of(&request)));
         }
         Either::Right(Either::Right(inner.call(request).map(move |answer| {
             answer.map(|mut response: Response| {
@@ -58,7 +55,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        auth::testing::World,
+        auth::{Principal, testing::World},
         config::limits::Limits,
         domain::{clock::Clock, limits::Rate},
         http::server::peer::{Peer, Surface},

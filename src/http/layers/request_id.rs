@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue, Request};
 use tower::service_fn;
 
 use super::Stage;
-use crate::domain::random::Entropy;
+use crate::domain::random::{self, Entropy};
 
 /// The header that carries it back.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -21,8 +21,6 @@ pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const ID_BYTES: usize = 15;
 /// Random bytes fetched at once: one call of the operating system serves many requests.
 const POOL_BYTES: usize = ID_BYTES * 256;
-/// Five bits a character, without look-alikes.
-const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// One request's id, found in the request's extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +60,7 @@ impl RequestIds {
                 self.entropy.fill(&mut pool);
             }
             for slot in &mut text {
-                let byte = pool.pop().unwrap_or_default();
-                *slot = ALPHABET.get(usize::from(byte & 31)).copied().unwrap_or(b'0');
+                *slot = random::character(pool.pop().unwrap_or_default());
             }
         }
         RequestId(HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0")))

@@ -18,7 +18,7 @@ use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::peer::Surface;
-use crate::config::listen::Listen;
+use crate::{config::listen::Listen, limits::Block};
 
 /// Places of each listener that is not the public one.
 const RESERVED: usize = 64;
@@ -31,7 +31,7 @@ pub(super) struct Caps {
     ops: Arc<Semaphore>,
     control: Arc<Semaphore>,
     places: usize,
-    addresses: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    addresses: Arc<Mutex<HashMap<Block, usize>>>,
     per_address: usize,
     trusted: Vec<IpNet>,
     refused: AtomicU64,
@@ -46,8 +46,8 @@ pub(super) struct Place {
 
 #[derive(Debug)]
 struct AddressPlace {
-    address: IpAddr,
-    addresses: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    address: Block,
+    addresses: Arc<Mutex<HashMap<Block, usize>>>,
 }
 
 impl Caps {
@@ -86,7 +86,7 @@ impl Caps {
         let counted = address.map(|a| a.to_canonical());
         let counted = counted.filter(|a| !self.trusted.iter().any(|net| net.contains(a)));
         let place = if let Some(address) = counted {
-            let Some(place) = self.take_address(prefix(address)) else {
+            let Some(place) = self.take_address(address.into()) else {
                 self.log_refusal(address);
                 return None;
             };
@@ -97,7 +97,7 @@ impl Caps {
         Some(Place { _overall: overall, _address: place })
     }
 
-    fn take_address(&self, address: IpAddr) -> Option<AddressPlace> {
+    fn take_address(&self, address: Block) -> Option<AddressPlace> {
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let open = addresses.entry(address).or_insert(0);
         if *open >= self.per_address {
@@ -139,14 +139,6 @@ impl Drop for AddressPlace {
                 open.remove();
             }
         }
-    }
-}
-
-/// What counts as one address.
-fn prefix(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
     }
 }
 

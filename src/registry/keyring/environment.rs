@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::Key;
 use crate::{
-    config::auth::EnvironmentKey,
+    config::{auth::EnvironmentKey, key_text},
     domain::{
         Error, Result,
         key::{KeyId, KeyRecord, Role},
@@ -21,9 +21,8 @@ use crate::{
     },
 };
 
-/// Longer ones are refused at start, and longer credentials are turned away before they are
-/// hashed.
-pub const MAX_KEY_BYTES: usize = 512;
+/// Longer credentials are turned away before they are hashed; the settings take no longer ones.
+pub const MAX_KEY_BYTES: usize = key_text::MAX_CHARS;
 
 /// Names that stand for callers without a key: the control socket, and everybody when
 /// authentication is off.
