@@ -29,7 +29,7 @@ use self::{
 use crate::{
     config,
     domain::{Error, Kind, Result, clock::Clock, limits::Class, pack::Packs},
-    limits::rates::Rates,
+    limits::{decision::whole_seconds, rates::Rates},
     registry::Registry,
     telemetry::stats::{AuthOutcome, Stats},
 };
@@ -120,7 +120,7 @@ impl Authenticator {
             let retry_after = decision.retry_after;
             return Error::new(
                 Kind::LimitReached { retry_after },
-                format!("too many bad credentials; retry in {} s", retry_after.as_secs() + 1),
+                format!("too many bad credentials; retry in {} s", whole_seconds(retry_after)),
             );
         }
         self.rates.failed(address, key);

@@ -1,4 +1,4 @@
-//! What a refusal looks like: one table from [`Kind`] to a status, and two shapes.
+//! What a refusal looks like: a status, and two shapes of the body.
 //!
 //! REST routes answer with RFC 9457 problem details, `/mcp` with a JSON-RPC error, so that each
 //! kind of client reads its own language. A missing or bad credential is the exception: one body
@@ -13,13 +13,9 @@ use serde::Serialize;
 use super::layers::request_id::RequestId;
 use crate::{
     domain::{Error, Kind},
+    limits::decision::whole_seconds,
     mcp::refusal,
 };
-
-/// The body of every 401.
-const UNAUTHORIZED: &str = r#"{"error":"unauthorized"}"#;
-/// When a caller may come back after a fault that nobody can date.
-const LATER: Duration = Duration::from_secs(5);
 
 /// A refusal: its status, its sentence, and the headers that belong to it.
 #[derive(Debug)]
@@ -45,8 +41,7 @@ impl Refusal {
     /// Adds `Retry-After`, rounded up to a whole second: an early retry would be refused again.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        self.with(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+        self.with(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)))
     }
 
     /// The status.
@@ -59,7 +54,8 @@ impl Refusal {
     #[must_use]
     pub fn answer(self, to: &Asker) -> Response {
         let mut response = match self.status {
-            StatusCode::UNAUTHORIZED => unauthorized(),
+            // The other shape knows the one body of every 401.
+            StatusCode::UNAUTHORIZED => self.json_rpc(to),
             _ if to.json_rpc => self.json_rpc(to),
             _ => self.problem(to),
         };
@@ -84,7 +80,9 @@ impl Refusal {
             detail: &self.detail,
             instance: to.id(),
         });
-        typed(PROBLEM, body)
+        let mut response = Response::new(body);
+        response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM);
+        response
     }
 
     /// The code is the status, outside JSON-RPC's reserved range: nothing of the protocol went
@@ -102,43 +100,11 @@ impl From<Error> for Refusal {
         if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
             tracing::error!(%error, "a request failed");
         }
-        let refusal = Self::new(status(error.kind()), error.public().to_owned());
-        match error.kind() {
-            Kind::LimitReached { retry_after } | Kind::Overloaded { retry_after } => {
-                refusal.retry_after(retry_after)
-            }
-            Kind::Unavailable => refusal.retry_after(LATER),
-            _ => refusal,
+        let refusal = Self::new(refusal::status(error.kind()), error.public().to_owned());
+        match refusal::retry_after(error.kind()) {
+            Some(wait) => refusal.retry_after(wait),
+            None => refusal,
         }
-    }
-}
-
-fn unauthorized() -> Response {
-    let mut response = typed(JSON, Body::from(UNAUTHORIZED));
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
-    response
-}
-
-fn typed(kind: HeaderValue, body: Body) -> Response {
-    let mut response = Response::new(body);
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
-}
-
-/// The one table from what happened to a status.
-#[must_use]
-pub fn status(kind: Kind) -> StatusCode {
-    match kind {
-        Kind::BadInput => StatusCode::BAD_REQUEST,
-        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Kind::Forbidden => StatusCode::FORBIDDEN,
-        Kind::NotFound => StatusCode::NOT_FOUND,
-        Kind::Conflict => StatusCode::CONFLICT,
-        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Kind::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
-        Kind::Overloaded { .. } | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -167,7 +133,6 @@ impl Asker {
 /// `Content-Type` of plain JSON.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
-const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"memgate\"");
 
 /// A value as a JSON body. Nothing that is written here can fail to serialize: the types are
 /// ours, their map keys are text.
@@ -219,6 +184,7 @@ mod tests {
         let response = Refusal::new(StatusCode::FORBIDDEN, "no").answer(&asker("/mcp"));
         let body: serde_json::Value = serde_json::from_str(&text(response).await).unwrap();
         assert_eq!(body["error"]["code"], 403);
+        assert_eq!(body.get("id"), None, "an id that was not read is left out, never `null`");
         assert_eq!(body["jsonrpc"], "2.0");
     }
 

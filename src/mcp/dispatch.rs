@@ -25,7 +25,7 @@ use crate::{
         memory::Author,
         tenant::{Tenant, TenantLabel},
     },
-    limits::rates::Rates,
+    limits::{decision::whole_seconds, rates::Rates},
     policy::Engine,
     registry::tenants::Tenants,
     store::{TenantStore, pool::TenantStores},
@@ -175,8 +175,8 @@ impl Dispatch {
             Some(decision) if !decision.allowed => {
                 self.means.stats.limited(decision.class);
                 let retry_after = decision.retry_after;
-                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-                let sentence = format!("too many tool calls, retry in {} s", seconds.max(1));
+                let seconds = whole_seconds(retry_after);
+                let sentence = format!("too many tool calls, retry in {seconds} s");
                 Err(Error::new(Kind::LimitReached { retry_after }, sentence))
             }
             _ => Ok(()),

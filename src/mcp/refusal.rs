@@ -12,7 +12,10 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::preparse::Flaw;
-use crate::domain::{Error, Kind};
+use crate::{
+    domain::{Error, Kind},
+    limits::decision::whole_seconds,
+};
 
 /// JSON-RPC: the bytes are no message.
 pub const PARSE_ERROR: i32 = -32700;
@@ -29,6 +32,8 @@ pub const NO_SESSION: i32 = -32001;
 
 /// The body of every 401, whatever the reason and the route.
 const UNAUTHORIZED: &str = r#"{"error":"unauthorized"}"#;
+/// How to do better, beside that body.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"memgate\"");
 /// When a caller may come back after a fault that nobody can date.
 const LATER: Duration = Duration::from_secs(5);
 
@@ -115,13 +120,10 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(wait) = retry_after {
-            // Rounded up: an early retry would be refused again.
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
         if status == StatusCode::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Bearer realm=\"memgate\"");
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
+            headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
         }
         if let Some(allow) = allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
@@ -150,27 +152,37 @@ impl From<Error> for Refusal {
 /// The same for an error that has been logged already.
 impl From<&Error> for Refusal {
     fn from(error: &Error) -> Self {
-        let status = match error.kind() {
-            Kind::BadInput => StatusCode::BAD_REQUEST,
-            Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Kind::Forbidden => StatusCode::FORBIDDEN,
-            Kind::NotFound => StatusCode::NOT_FOUND,
-            Kind::Conflict => StatusCode::CONFLICT,
-            Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Kind::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
-            Kind::Overloaded { .. } | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        };
+        let status = status(error.kind());
         let mut refusal = Self::new(status, i32::from(status.as_u16()), error.public().to_owned());
-        refusal.0.retry_after = match error.kind() {
-            Kind::LimitReached { retry_after } | Kind::Overloaded { retry_after } => {
-                Some(retry_after)
-            }
-            Kind::Unavailable => Some(LATER),
-            _ => None,
-        };
+        refusal.0.retry_after = retry_after(error.kind());
         refusal
+    }
+}
+
+/// The one table from what happened to a status, for `/mcp` and, in the room `http`, for the rest.
+#[must_use]
+pub fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::BadInput => StatusCode::BAD_REQUEST,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Conflict => StatusCode::CONFLICT,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::LimitReached { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Timeout => StatusCode::REQUEST_TIMEOUT,
+        Kind::Overloaded { .. } | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// When a caller may come back, where that makes sense.
+#[must_use]
+pub fn retry_after(kind: Kind) -> Option<Duration> {
+    match kind {
+        Kind::LimitReached { retry_after } | Kind::Overloaded { retry_after } => Some(retry_after),
+        Kind::Unavailable => Some(LATER),
+        _ => None,
     }
 }
 

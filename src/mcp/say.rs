@@ -1,13 +1,12 @@
 //! What a call comes to, in the protocol's words: one table from [`Kind`] to a code that agents
 //! can act on, and one to JSON-RPC errors.
 
-use std::time::Duration;
-
 use rmcp::model::{CallToolResult, ContentBlock, ErrorCode, ErrorData};
 use serde_json::{Map, Value, json};
 
 use crate::{
     domain::{Error, Kind},
+    limits::decision::whole_seconds,
     tools::Answer,
 };
 
@@ -62,11 +61,6 @@ fn details(error: &Error, request_id: &str) -> Map<String, Value> {
     details
 }
 
-/// Rounded up: an early retry would be refused again.
-fn whole_seconds(wait: Duration) -> u64 {
-    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
-}
-
 /// The code an agent reads.
 fn word(kind: Kind) -> &'static str {
     match kind {
@@ -86,6 +80,8 @@ fn word(kind: Kind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
