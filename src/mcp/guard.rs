@@ -5,7 +5,7 @@
 //! each method runs inside [`protect`], and the answer to a panic is an internal error like any
 //! other. The time limit is a backstop; a tool call has its own, shorter one with better words.
 
-use std::{borrow::Cow, panic::AssertUnwindSafe, time::Duration};
+use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
 #[expect(deprecated, reason = "the sessions of 2025 still have it")]
@@ -26,6 +26,8 @@ use rmcp::{
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 
+use super::visit::Visit;
+
 /// A handler behind the fence.
 #[derive(Debug)]
 pub struct Guarded<H> {
@@ -40,19 +42,25 @@ impl<H> Guarded<H> {
     }
 }
 
-/// Runs a handler's work to its end, to its panic or to `timeout`, and answers in each case.
+/// Runs a handler's work to its end, to its panic or to `timeout`, and answers in each case. An
+/// error, whoever made it, counts in the caller's session.
 async fn protect<T>(
     timeout: Duration,
+    visit: Option<Arc<Visit>>,
     work: impl Future<Output = Result<T, ErrorData>>,
 ) -> Result<T, ErrorData> {
-    match tokio::time::timeout(timeout, caught(work)).await {
+    let result = match tokio::time::timeout(timeout, caught(work)).await {
         Ok(Some(result)) => result,
         Ok(None) => Err(ErrorData::internal_error("internal error", None)),
         Err(_) => {
             tracing::error!("a handler did not answer in time");
             Err(ErrorData::internal_error("no answer in time", None))
         }
+    };
+    if let (Err(_), Some(visit)) = (&result, visit) {
+        visit.fail();
     }
+    result
 }
 
 /// `None` when it panicked. The handler is thrown away or holds no state that a panic could
@@ -73,7 +81,9 @@ macro_rules! fenced {
             $(request: $params,)?
             context: RequestContext<RoleServer>,
         ) -> Result<$answer, ErrorData> {
-            protect(self.timeout, self.inner.$method($({ let request: $params = request; request },)? context)).await
+            let visit = Visit::of(&context).ok();
+            let work = self.inner.$method($({ let request: $params = request; request },)? context);
+            protect(self.timeout, visit, work).await
         }
     )+};
 }
@@ -164,10 +174,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_standstill_and_a_panic_are_errors() {
-        let stuck = protect::<()>(SOON, std::future::pending()).await;
+        let stuck = protect::<()>(SOON, None, std::future::pending()).await;
         assert_eq!(stuck.unwrap_err().message, "no answer in time");
-        let broken = protect::<()>(Duration::from_mins(1), async { panic!("secret cause") }).await;
+        let minute = Duration::from_mins(1);
+        let broken = protect::<()>(minute, None, async { panic!("secret cause") }).await;
         assert_eq!(broken.unwrap_err().message, "internal error");
-        assert_eq!(protect(Duration::from_mins(1), async { Ok(7) }).await.unwrap(), 7);
+        assert_eq!(protect(minute, None, async { Ok(7) }).await.unwrap(), 7);
     }
 }

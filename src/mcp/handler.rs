@@ -113,10 +113,7 @@ impl ServerHandler for MemoryHandler {
         match self.0.dispatch.call(&visit, client, &request.name, arguments).await {
             Some(Ok(answer)) => Ok(say::answer(answer).into()),
             Some(Err(error)) => Ok(say::failure(&error, request_id).into()),
-            None => {
-                visit.fail();
-                Err(say::error(&Error::bad_input("no such tool"), request_id))
-            }
+            None => Err(refused(&Error::bad_input("no such tool"), &visit)),
         }
     }
 
@@ -238,8 +235,7 @@ impl ServerHandler for MemoryHandler {
         request: CustomRequest,
         context: Context,
     ) -> Result<CustomResult, ErrorData> {
-        let visit = Visit::of(&context)?;
-        visit.fail();
+        Visit::of(&context)?;
         Err(if about::METHODS.contains(&request.method.as_str()) {
             ErrorData::invalid_params("the parameters do not fit the method", None)
         } else {
@@ -275,8 +271,8 @@ fn sees_prompts(visit: &Visit) -> bool {
     visit.known().principal.packs().contains(Pack::Memento)
 }
 
+/// Counted as a failure by the guard, as every error of a handler is.
 fn refused(error: &Error, visit: &Visit) -> ErrorData {
-    visit.fail();
     say::error(error, &visit.known().request_id)
 }
 
