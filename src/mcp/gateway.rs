@@ -10,13 +10,13 @@
 mod post;
 mod session;
 
-use std::{error::Error as StdError, sync::Arc};
+use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
 use http::{Method, Request, Response, StatusCode, header, request::Parts};
-use http_body_util::{BodyExt as _, Full, LengthLimitError};
+use http_body_util::{BodyExt as _, Collected, Full};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -80,15 +80,16 @@ impl<H: Handlers> Gateway<H> {
 
     async fn route(&self, request: Request<Body>, known: Known) -> Response<Body> {
         // INVARIANT I1: the tenant is the credential's. Nothing of the request is asked.
-        let Some(tenant) = known.principal.tenant().cloned() else {
+        let principal = known.principal.clone();
+        let Some(tenant) = principal.tenant() else {
             return Refusal::new(StatusCode::FORBIDDEN, 403, "this key opens no memory").answer("");
         };
         let (parts, body) = request.into_parts();
         match parts.method {
-            Method::POST => self.post(parts, body, &tenant, known).await,
-            Method::GET => self.get(parts, &tenant, known).await.unwrap_or_else(|r| r.answer("")),
+            Method::POST => self.post(parts, body, tenant, known).await,
+            Method::GET => self.get(parts, tenant, known).await.unwrap_or_else(|r| r.answer("")),
             Method::DELETE => {
-                self.delete(&parts, &tenant, &known).await.unwrap_or_else(|r| r.answer(""))
+                self.delete(&parts, tenant, &known).await.unwrap_or_else(|r| r.answer(""))
             }
             _ => Refusal::method("GET, POST, DELETE").answer(""),
         }
@@ -172,27 +173,11 @@ fn ours(response: Response<Body>) -> Answer {
     })
 }
 
-/// Takes the whole body. Its size and its time are held by the layers in front, whose errors
-/// arrive here as the body's.
+/// Takes the whole body. A body that is too large or too slow breaks off, and the layer that
+/// broke it puts the true reason in the place of this one.
 async fn whole(body: Body) -> Result<Bytes, Refusal> {
-    match body.collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) => {
-            let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
-            while let Some(inner) = cause {
-                if inner.is::<LengthLimitError>() {
-                    let status = StatusCode::PAYLOAD_TOO_LARGE;
-                    return Err(Refusal::new(status, 413, "the message is too large"));
-                }
-                if inner.is::<tower_http::timeout::TimeoutError>() {
-                    let status = StatusCode::REQUEST_TIMEOUT;
-                    return Err(Refusal::new(status, 408, "the message took too long to arrive"));
-                }
-                cause = inner.source();
-            }
-            Err(Refusal::bad(PARSE_ERROR, "the message broke off"))
-        }
-    }
+    let body = body.collect().await;
+    body.map(Collected::to_bytes).map_err(|_| Refusal::bad(PARSE_ERROR, "the message broke off"))
 }
 
 #[cfg(test)]

@@ -16,11 +16,7 @@ use http::{Method, Request};
 use tower::service_fn;
 
 use super::{Stage, client_address::ClientAddress, request_id::RequestId};
-use crate::{
-    auth::Principal,
-    domain::{clock::Clock, key::KeyId, tenant::TenantId},
-    telemetry::stats::Stats,
-};
+use crate::{auth::Principal, domain::clock::Clock, telemetry::stats::Stats};
 
 /// The status of a request whose caller did not wait for the answer (nginx's number for it).
 const GONE: u16 = 499;
@@ -29,7 +25,7 @@ const GONE: u16 = 499;
 #[derive(Debug, Default)]
 pub struct Line {
     route: OnceLock<&'static str>,
-    caller: OnceLock<(Option<TenantId>, KeyId)>,
+    caller: OnceLock<Principal>,
 }
 
 impl Line {
@@ -40,8 +36,7 @@ impl Line {
 
     /// The caller is known.
     pub fn known(&self, principal: &Principal) {
-        let tenant = principal.tenant().map(|tenant| tenant.id.clone());
-        let _ = self.caller.set((tenant, principal.key_id().clone()));
+        let _ = self.caller.set(principal.clone());
     }
 }
 
@@ -116,8 +111,8 @@ impl Drop for Open {
             duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             request_id = self.id.as_ref().map_or("", RequestId::as_str),
             address = self.address.map(|a| tracing::field::display(a.0)),
-            tenant = caller.and_then(|c| c.0.as_ref()).map(TenantId::as_str),
-            key = caller.map(|c| c.1.as_str()),
+            tenant = caller.and_then(Principal::tenant).map(|tenant| tenant.id.as_str()),
+            key = caller.map(|caller| caller.key_id().as_str()),
             "request"
         );
     }
