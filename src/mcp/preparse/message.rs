@@ -7,7 +7,8 @@ use super::{Flaw, MAX_ID_BYTES, MAX_METHOD_BYTES, scan::Scanner};
 const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const META_CLIENT: &str = "io.modelcontextprotocol/clientInfo";
 const TOP: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
-const PARAMS: [&str; 4] = ["name", "arguments", "uri", "_meta"];
+const PARAMS: [&str; 7] =
+    ["name", "arguments", "uri", "taskId", "protocolVersion", "clientInfo", "_meta"];
 
 /// Which message it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
