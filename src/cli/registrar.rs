@@ -14,12 +14,16 @@ use crate::{
     db::paths::Paths,
     domain::{
         Error, Result,
-        key::{KeyId, KeyRecord, Role},
+        key::{KeyId, Role},
         pack::Packs,
         secret::Secret,
         tenant::TenantLabel,
     },
-    registry::{Registry, keyring::NewKey},
+    http::admin::keys::Shown,
+    registry::{
+        Registry,
+        keyring::{Key, NewKey},
+    },
 };
 
 /// Tenants and keys, wherever they are.
@@ -92,7 +96,7 @@ impl Registrar {
         match self {
             Self::Running(client) => Ok(list(client.get("/admin/keys")?, "keys")),
             Self::Direct(direct) => {
-                direct.registry.keys.list().iter().map(|key| key_record(&key.record)).collect()
+                direct.registry.keys.list().iter().map(|key| key_record(key)).collect()
             }
         }
     }
@@ -140,7 +144,7 @@ fn create_key(registry: &Registry, wish: Wish) -> Result<(Value, Secret)> {
         act_as: wish.act_as,
         expires_at: wish.expires_at,
     })?;
-    Ok((key_record(&key.record)?, secret))
+    Ok((key_record(&key)?, secret))
 }
 
 impl Wish {
@@ -180,12 +184,9 @@ fn record(record: &impl serde::Serialize) -> Result<Value> {
     serde_json::to_value(record).map_err(Error::internal)
 }
 
-/// A key's record as the server shows it: the tenant by its label, and its id beside it.
-fn key_record(key: &KeyRecord) -> Result<Value> {
-    let mut value = record(key)?;
-    value["tenant"] = json!(key.tenant.as_ref().map(|t| &t.label));
-    value["tenant_id"] = json!(key.tenant.as_ref().map(|t| &t.id));
-    Ok(value)
+/// A key as the server shows it.
+fn key_record(key: &Key) -> Result<Value> {
+    record(&Shown::from(key))
 }
 
 /// A field of a record as a cell of a table; fields inside fields are named with `/`.
@@ -227,6 +228,16 @@ mod tests {
             "t": "2026-07-28T12:00:00.123456Z"});
         let cells = ["a/b", "n", "e", "l", "c", "t", "none"].map(|p| cell(&record, p));
         assert_eq!(cells, ["x", "-", "-", "x,y", "7", "2026-07-28 12:00:00Z", "-"]);
+    }
+
+    #[test]
+    fn a_key_is_shown_with_its_last_use() {
+        let world = crate::auth::testing::World::new();
+        let (key, _) = world.key(world.agent_key("acme"));
+        let shown = key_record(&key).unwrap();
+        key.mark_used(Timestamp::UNIX_EPOCH + std::time::Duration::from_mins(1));
+        assert_eq!(key_record(&key).unwrap()["last_used"], "1970-01-01T00:01:00Z");
+        assert_eq!((&shown["tenant"], &shown["last_used"]), (&json!("acme"), &Value::Null));
     }
 
     #[test]

@@ -22,9 +22,9 @@ use crate::{
     registry::keyring::{Key, NewKey},
 };
 
-/// A key as operators see it.
+/// A key as operators see it, here and on the command line.
 #[derive(Serialize)]
-struct Shown<'a> {
+pub(crate) struct Shown<'a> {
     id: &'a KeyId,
     role: Role,
     tenant: Option<&'a TenantLabel>,
