@@ -14,7 +14,7 @@ use super::{
 pub struct Limits {
     /// Requests from one address (IPv6: one /64), before auth.
     pub per_address: Rate,
-    /// Addresses remembered; beyond it the longest unseen is forgotten.
+    /// Addresses remembered; while so many are under way, a new one is refused.
     pub max_addresses: usize,
     /// Failed credentials from one address, and for one key id.
     pub failures: Rate,

@@ -152,7 +152,7 @@ pub(in crate::config) const SETTINGS: &[Setting] = &[
     setting!(listen.trusted_proxies: List<net::Network>;
         "peers whose `X-Forwarded-For` and `X-Forwarded-Proto` count"),
     setting!(listen.max_connections: Count<usize>, 1..=1_000_000;
-        "connections at once, over all listeners"),
+        "connections at once on the public listener"),
     setting!(listen.max_connections_per_address: Count<usize>, 1..=1_000_000;
         "connections at once from one address (IPv6: from one /64)"),
     setting!(listen.header_timeout: Time, TENTH..=HOUR; "for the whole request head to arrive"),

@@ -12,8 +12,8 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
 use super::Stage;
 
-/// Request headers that carry secrets. A protocol session id is one of them: whoever has it and
-/// a key of the same tenant could join the session.
+/// Request headers that carry secrets. A protocol session id is one of them: it works for its own
+/// key only (I8), and is kept from logs all the same.
 const SECRET: [HeaderName; 5] = [
     header::AUTHORIZATION,
     header::PROXY_AUTHORIZATION,
