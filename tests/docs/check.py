@@ -27,7 +27,8 @@ def rows(text):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
 
 
-for page in [*root.glob("*.md"), root / "k8s/README.md", root / "certs/README.md"]:
+pages = [*root.glob("*.md"), root / "k8s/README.md", root / "certs/README.md"]
+for page in pages:
     text = page.read_text()
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if "://" not in target and not (page.parent / target).exists():
@@ -42,10 +43,29 @@ for name in names(section("Isolation"), r"`([iv]\d+_\w+)`"):
     if f"fn {name}(" not in source:
         wrong.append(f"no test {name}")
 
+# The program's own reference decides: two tables, the settings and the names without the pattern.
+ended = subprocess.run([program, "config", "reference"], capture_output=True, text=True, check=True)
+settings, plain = (rows(table) for table in ended.stdout.split("\n\n"))
+default_of = {names(row[0])[0]: names(row[1])[0] for row in settings}
+setting_of = {names(row[0])[0]: (names(row[1]) or [None])[0] for row in plain}
+told = set()
 for row in rows(section("Settings")):
+    defaults = row[1].split(", ")
+    for name, default in zip(names(row[0]), defaults if len(defaults) == len(names(row[0])) else []):
+        says = names(default)[0] if names(default) else default
+        real = default_of.get(setting_of.get(name), says)
+        # Words ("loopback names and the bind address") explain an empty list.
+        if says != real and not (real == "none" and " " in says):
+            wrong.append(f"the default of {name} is {real}, not {says}")
     for name in names(row[0]):
-        if f'"{name}"' not in source:
+        told.add(name)
+        if name not in setting_of:
             wrong.append(f"no setting {name}")
+wrong += [f"{name} is not listed" for name, key in setting_of.items() if key and name not in told]
+for page in pages:
+    for key in names(page.read_text(), r"`((?:%s)\.[a-z_.]+)`" % "|".join({k.split(".")[0] for k in default_of})):
+        if key not in default_of:
+            wrong.append(f"{page.name}: no setting {key}")
 
 routes = (root / "src/http/routes.rs").read_text()
 listed = {(method, path) for row in rows(section("Endpoints")) for path in names(row[0])
