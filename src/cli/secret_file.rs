@@ -22,7 +22,7 @@ pub fn write(path: &Path, secret: &Secret) -> Result<()> {
 /// Writes text that holds a secret.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_text(path: &Path, text: &str) -> Result<()> {
     // SECURITY: the mode is given at birth, so there is no moment in which others can read it,
     // and `create_new` follows no link (test `i5_a_secret_file_is_its_owners_alone`).

@@ -1,6 +1,6 @@
 //! Keys from the environment, and what the verifier may spend.
 //!
-//! A key in a setting is held to the rules of [`key_text`](super::key_text) the moment it is
+//! A key in a setting is held to the rules of [`key_text`] the moment it is
 //! read; that no two of them are the same is checked when all are known
 //! ([`safety`](super::safety)).
 

@@ -1,7 +1,7 @@
 //! Four layers become one [`Settings`]: defaults < file < environment < flags.
 //!
 //! Every value remembers where it came from. Nothing is guessed: what cannot be read, is not
-//! known, or would be unsafe ([`safety`](super::safety)) is a [`Problem`], and all of them are
+//! known, or would be unsafe ([`safety`]) is a [`Problem`], and all of them are
 //! reported together. This is the only file of the room that opens files.
 
 use std::{

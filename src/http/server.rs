@@ -1,7 +1,7 @@
 //! Sockets: bound before they serve, capped, timed, drained.
 //!
 //! `axum::serve` sets no header timer and gives no access to HTTP/2 limits, so the accept loop
-//! is our own, on hyper-util's builder. Binding comes first and alone ([`bind`]), so that the
+//! is our own, on hyper-util's builder. Binding comes first and alone ([`bind()`]), so that the
 //! ports are known before the layers are built; then [`Bound::serve`] runs until it is asked to
 //! stop, and returns when the last connection is gone. INVARIANT I12: every task is tracked, and
 //! after a drain nothing runs (test `i12_after_a_drain_nothing_runs`).

@@ -2,7 +2,7 @@
 //!
 //! It walks the text once, refuses what RFC 8259 refuses and what [`super::Flaw`] lists on top,
 //! and hands out texts only when it is asked to. Recursion is bounded by
-//! [`MAX_DEPTH`](super::MAX_DEPTH), so no input can exhaust the stack.
+//! [`MAX_DEPTH`], so no input can exhaust the stack.
 
 use std::{
     borrow::Cow,
