@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use self::{
     control::{ControlStore, Loaded, TagKey},
-    keyring::Keyring,
+    keyring::{Key, Keyring, NewKey},
     ledger::Ledger,
     sqlite::SqliteControl,
     tenants::Tenants,
@@ -27,7 +27,7 @@ use self::{
 use crate::{
     config::{auth::EnvironmentKey, limits::Limits},
     db::data_dir::DataDir,
-    domain::{Result, clock::Clock, random::Entropy},
+    domain::{Error, Result, clock::Clock, random::Entropy, secret::Secret},
 };
 
 /// The control plane of one deployment.
@@ -81,6 +81,19 @@ impl Registry {
         )?;
         let ledger = Ledger::new(control, clock, entropy, limits, totals);
         Ok(Self { tenants: Arc::new(tenants), keys: Arc::new(keys), ledger: Arc::new(ledger) })
+    }
+
+    /// Makes a key, as [`Keyring::create`] does, for tenants that are all there. SECURITY: a name
+    /// in `act_as` that nobody has yet would open the memory of whoever gets it later
+    /// (test `i3_a_key_acts_for_nobody_who_is_not_there_yet`).
+    ///
+    /// # Errors
+    /// As [`Keyring::create`]; `NotFound` for a name in `act_as` that no tenant has.
+    pub fn create_key(&self, new: NewKey) -> Result<(Arc<Key>, Secret)> {
+        if new.act_as.iter().any(|label| self.tenants.by_label(label).is_none()) {
+            return Err(Error::not_found("a tenant named in `act_as`"));
+        }
+        self.keys.create(new)
     }
 
     /// Once a second, from the blocking pool: ends what is expired or idle, and writes what is

@@ -136,7 +136,7 @@ fn create_key(registry: &Registry, wish: Wish) -> Result<(Value, Secret)> {
         registry.tenants.by_label(&label).ok_or_else(|| Error::not_found("tenant"))
     };
     let tenant = wish.tenant.map(find).transpose()?;
-    let (key, secret) = registry.keys.create(NewKey {
+    let (key, secret) = registry.create_key(NewKey {
         role: wish.role,
         tenant,
         name: wish.name,

@@ -217,10 +217,11 @@ fn place(given: &Given) -> String {
 /// The text of a file that must be small.
 pub(in crate::config) fn small_file(path: &Path, max_bytes: u64) -> io::Result<String> {
     let mut text = String::new();
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
+    // Asked before it is opened: opening a pipe waits for whoever writes to it, maybe for ever.
+    if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
+    let file = File::open(path)?;
     file.take(max_bytes + 1).read_to_string(&mut text)?;
     if text.len() as u64 > max_bytes {
         return Err(io::Error::other(format!("it is larger than {max_bytes} bytes")));

@@ -42,7 +42,9 @@
 //! protocol it speaks: tenant, key, client, address, first and last request, calls, errors,
 //! bytes, open streams. `memgate session kill <id>` ends one: its streams end, its protocol
 //! session is gone, and the same client with the same key from the same address is refused for
-//! `limits.ended_for` (ten minutes). To shut an app out for good, revoke its key.
+//! `limits.ended_for` (ten minutes). That is a request to stop, not a wall: a client names itself,
+//! and one that comes back under another name or version is another client. To shut an app out
+//! for good, revoke its key.
 //!
 //! ## Limits
 //!

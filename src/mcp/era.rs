@@ -52,6 +52,16 @@ pub fn of(headers: &HeaderMap, message: &Message<'_>) -> Result<Era, Refusal> {
         && message.method == "initialize"
         && (message.offered_version.is_some() || header != Some(STATELESS))
     {
+        headers::contradict_no_body(headers, message)?;
+        let offered = message.offered_version.as_deref();
+        if let (Some(header), Some(offered)) = (header, offered)
+            && header != offered
+        {
+            return Err(headers::mismatch(
+                "the header `MCP-Protocol-Version` differs from `params.protocolVersion`; leave \
+                 the header out of `initialize`",
+            ));
+        }
         return Ok(Era::Initialize);
     }
     if let Some(meta) = message.meta_version.as_deref()
@@ -76,6 +86,7 @@ pub fn of(headers: &HeaderMap, message: &Message<'_>) -> Result<Era, Refusal> {
         ));
     }
     if !stateless {
+        headers::contradict_no_body(headers, message)?;
         return Ok(Era::Session);
     }
     if message.kind == Kind::Response {
@@ -119,6 +130,8 @@ fn unsupported(version: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderName, HeaderValue};
+
     use super::{super::preparse, *};
 
     /// Status and code of the refusal, or the era.
@@ -148,6 +161,31 @@ mod tests {
         assert!(decide(Some(STATELESS), plain).unwrap_err().contains("-32602"));
         assert_eq!(decide(Some("2025-06-18"), plain), Ok(Era::Session));
         assert_eq!(decide(None, plain), Ok(Era::Session));
+    }
+
+    #[test]
+    fn no_era_lets_a_header_contradict_the_body() {
+        let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"forget"}}"#;
+        let open = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}"#;
+        let decide = |list: &[(HeaderName, &'static str)], body: &str| {
+            let map = list.iter().map(|(n, v)| (n.clone(), HeaderValue::from_static(v))).collect();
+            of(&map, &preparse::read(body.as_bytes()).unwrap()).map_err(|r| format!("{r:?}"))
+        };
+        assert_eq!(decide(&[], call), Ok(Era::Session));
+        let same = [(headers::METHOD, "tools/call"), (headers::NAME, "forget")];
+        assert_eq!(decide(&same, call), Ok(Era::Session));
+        assert_eq!(decide(&[(headers::METHOD, "initialize")], open), Ok(Era::Initialize));
+        assert_eq!(decide(&[(PROTOCOL_VERSION, "2025-11-25")], open), Ok(Era::Initialize));
+        for (list, body) in [
+            (&[(headers::METHOD, "tools/list")], call),
+            (&[(headers::NAME, "recall")], call),
+            (&[(headers::METHOD, "tools/list")], open),
+            (&[(PROTOCOL_VERSION, STATELESS)], open),
+            (&[(PROTOCOL_VERSION, "1900-01-01")], open),
+        ] {
+            let refusal = decide(list, body).unwrap_err();
+            assert!(refusal.contains("-32020"), "{list:?} {refusal}");
+        }
     }
 
     #[test]

@@ -136,6 +136,23 @@ pub fn repeat_the_body(headers: &HeaderMap, message: &Message<'_>) -> Result<(),
     }
 }
 
+/// In the revisions with sessions nobody has to repeat the body; who does, repeats what is there.
+/// SECURITY: a proxy that decides by these headers does not ask for the revision first.
+///
+/// # Errors
+/// 400, -32020.
+pub fn contradict_no_body(headers: &HeaderMap, message: &Message<'_>) -> Result<(), Refusal> {
+    if one(headers, &METHOD)?.is_some_and(|method| method != message.method) {
+        return Err(mismatch("the header `Mcp-Method` differs from `method`"));
+    }
+    match (one(headers, &NAME)?, named(message)) {
+        (Some(name), Some(expected)) if decoded(name).as_deref() != Some(expected) => {
+            Err(mismatch("the header `Mcp-Name` differs from the body"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What `Mcp-Name` repeats for this method, when the body says it.
 fn named<'a>(message: &'a Message<'_>) -> Option<&'a str> {
     match &*message.method {

@@ -13,7 +13,7 @@ pub use key::Key;
 pub use proof::{Proof, Tagger};
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fmt,
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard},
 };
@@ -277,6 +277,9 @@ fn check(new: &NewKey, now: Timestamp) -> Result<()> {
         (Role::Operator, Some(_)) => "an operator key belongs to no tenant",
         (Role::Operator, None) if !new.act_as.is_empty() => {
             "an operator key acts for no tenant; only an agent key can have `act_as`"
+        }
+        _ if new.act_as.iter().collect::<BTreeSet<_>>().len() < new.act_as.len() => {
+            "`act_as` names a tenant twice; name each once"
         }
         _ if new.name.chars().count() > MAX_NAME_CHARS => "a key's name has at most 64 characters",
         _ if name.len() != new.name.len() || new.name.chars().any(is_hidden) => {

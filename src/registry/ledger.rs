@@ -199,7 +199,8 @@ impl Ledger {
             let session = book.sessions().find(live).cloned()?;
             book.remove(&session);
             let until = desk.clock.monotonic().saturating_add(desk.ended_for);
-            book.refuse(Refused::of(session.caller()), until);
+            // Where it is now, not where it began: a protocol session may have moved.
+            book.refuse(Refused::of(session.caller(), session.address()), until);
             session
         };
         let record = session.snapshot();

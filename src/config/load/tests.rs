@@ -199,6 +199,15 @@ fn i3_a_key_file_that_is_missing_or_empty_is_no_wish_for_no_key() {
 }
 
 #[test]
+fn a_pipe_for_a_file_is_refused_and_not_waited_for() {
+    let place = Place::new();
+    let path = place.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let refused = place.environment(&[("MCP_API_KEY_FILE", path.to_str().unwrap())]).refused();
+    assert!(refused.contains("it is not a file"), "{refused}");
+}
+
+#[test]
 fn i5_no_key_on_the_command_line() {
     let refused = Place::new().flag("auth.api_key", KEY).refused();
     assert!(refused.contains("_FILE") && !refused.contains(KEY), "{refused}");

@@ -110,7 +110,7 @@ pub(in crate::http) async fn create(
         None => None,
     };
     let new = NewKey { role, tenant, name, packs, act_as, expires_at };
-    let (key, secret) = blocking(&state, |state| state.registry.keys.create(new)).await?;
+    let (key, secret) = blocking(&state, |state| state.registry.create_key(new)).await?;
     let id = &key.record.id;
     tracing::info!(key = %id, %role, "a key was made");
     let made = Made { key: Shown::from(key.as_ref()), secret: secret.expose() };

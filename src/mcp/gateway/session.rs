@@ -71,7 +71,14 @@ impl<H: Handlers> Gateway<H> {
         });
         let broken = || Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, -32603, "internal error");
         let (response, session) = receiver.await.map_err(|_| broken())??;
-        let session = session.ok_or_else(broken)?;
+        let Some(session) = session else {
+            // The library has opened nothing. Its own words, which repeat what came in, stay here.
+            return Err(if response.status().is_client_error() {
+                Refusal::bad(INVALID_REQUEST, "the message does not fit the protocol")
+            } else {
+                broken()
+            });
+        };
         let tally = Tally::new(session, visit, bytes);
         self.release(response, tally, Some(place), service, tenant)
     }

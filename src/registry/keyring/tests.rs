@@ -31,6 +31,18 @@ fn a_key_is_there_after_a_restart_and_its_text_is_nowhere() {
 }
 
 #[test]
+fn i3_a_key_acts_for_nobody_who_is_not_there_yet() {
+    let deployment = Deployment::new();
+    let registry = deployment.start();
+    let label = TenantLabel::parse("later").unwrap();
+    let new = NewKey { act_as: vec![label.clone()], ..agent(&registry, "acme") };
+    assert_eq!(registry.create_key(new.clone()).unwrap_err().kind(), Kind::NotFound);
+    assert!(registry.keys.list().is_empty());
+    registry.tenants.create(&label).unwrap();
+    assert_eq!(registry.create_key(new).unwrap().0.record.act_as, [label]);
+}
+
+#[test]
 fn keys_that_make_no_sense_are_refused() {
     let deployment = Deployment::new();
     let registry = deployment.start();
@@ -44,7 +56,10 @@ fn keys_that_make_no_sense_are_refused() {
             act_as: vec![TenantLabel::parse("acme").unwrap()],
             ..good.clone()
         },
+        NewKey { act_as: vec![TenantLabel::parse("globex").unwrap(); 2], ..good.clone() },
         NewKey { name: "a".repeat(65), ..good.clone() },
+        NewKey { name: "lap\u{ad}top".to_owned(), ..good.clone() },
+        NewKey { name: "\u{3164}".to_owned(), ..good.clone() },
         NewKey { name: "lap\u{202e}top".to_owned(), ..good.clone() },
         NewKey { name: " laptop".to_owned(), ..good.clone() },
         NewKey { expires_at: Some(now(&deployment)), ..good.clone() },

@@ -37,12 +37,8 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    pub(super) fn of(caller: &Caller) -> Self {
-        Self {
-            key: caller.key.record.id.clone(),
-            client: caller.client.clone(),
-            address: caller.address,
-        }
+    pub(super) fn of(caller: &Caller, address: IpAddr) -> Self {
+        Self { key: caller.key.record.id.clone(), client: caller.client.clone(), address }
     }
 }
 
@@ -93,7 +89,7 @@ impl Book {
         if self.refusals.is_empty() {
             return None;
         }
-        let until = self.refusals.get(&Refused::of(caller))?;
+        let until = self.refusals.get(&Refused::of(caller, caller.address))?;
         until.checked_sub(clock.monotonic()).filter(|left| !left.is_zero())
     }
 
@@ -184,8 +180,9 @@ impl Book {
         out
     }
 
-    /// Makes room for one more stateless caller of this tenant: the longest unseen without an
-    /// open stream go, a sixteenth of the bound at once so that the search is paid rarely.
+    /// Makes room for one more stateless caller of this tenant: the longest unseen go, a sixteenth
+    /// of the bound at once so that the search is paid rarely. Those with an open stream or a
+    /// request under way go last: leaving cancels it, and nobody shall do that to another key.
     pub(super) fn make_room(&mut self, tenant: &TenantId) -> Vec<Arc<Session>> {
         let own = self.callers_of.get(tenant).copied().unwrap_or_default();
         let (bound, of) = if own >= MAX_CALLERS_PER_TENANT {
@@ -199,9 +196,14 @@ impl Book {
             .callers
             .values()
             .filter(|session| of.is_none_or(|tenant| session.tenant().id == *tenant))
-            .map(|session| (session.has_streams(), session.last_active(), Arc::clone(session)))
+            .map(|session| {
+                // Requests come by their session under the book's lock, which is held here, so a
+                // session that only the book holds is one without a request.
+                let busy = session.has_streams() || Arc::strong_count(session) > 1;
+                (busy, session.last_active(), Arc::clone(session))
+            })
             .collect();
-        candidates.sort_by_key(|(streams, active, _)| (*streams, *active));
+        candidates.sort_by_key(|(busy, active, _)| (*busy, *active));
         candidates.truncate(bound / 16);
         let out: Vec<_> = candidates.into_iter().map(|(.., session)| session).collect();
         for session in &out {

@@ -154,6 +154,10 @@ impl Session {
         &self.caller
     }
 
+    pub(super) fn address(&self) -> IpAddr {
+        **self.address.load()
+    }
+
     pub(super) fn place(&self) -> Place {
         self.place
     }
@@ -190,7 +194,7 @@ impl Session {
             key: self.key().clone(),
             client: self.caller.client.clone(),
             protocol: self.caller.protocol.clone(),
-            address: **self.address.load(),
+            address: self.address(),
             first_seen: self.first_seen,
             last_seen: last_seen.unwrap_or(self.first_seen),
             calls: value(&self.calls),

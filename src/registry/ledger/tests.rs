@@ -187,6 +187,18 @@ fn an_ended_session_hears_of_it_and_its_caller_is_kept_out_for_a_time() {
 }
 
 #[test]
+fn who_is_ended_is_kept_out_where_it_is_now() {
+    let deployment = Deployment::new();
+    let registry = deployment.start();
+    let (acme, ledger) = (key(&registry, "acme"), &registry.ledger);
+    let session = ledger.reserve(caller(&acme, "phone")).unwrap().bind("p1");
+    session.seen_from(address(2));
+    assert_eq!(ledger.end(session.id()).unwrap().address, address(2));
+    let there = Caller { address: address(2), ..caller(&acme, "phone") };
+    assert_eq!(kind(ledger.reserve(there)), Kind::Forbidden);
+}
+
+#[test]
 fn i9_a_session_ends_with_its_key() {
     let mut deployment = Deployment::new();
     deployment.limits.sessions_per_tenant = 1;
@@ -239,6 +251,7 @@ fn i11_a_client_with_ever_new_names_displaces_only_its_own_tenants_entries() {
     let other = ledger.enter(caller(&globex, "quiet")).unwrap();
     let streaming = ledger.enter(caller(&acme, "streaming")).unwrap();
     let _stream = streaming.stream();
+    let working = ledger.enter(caller(&key(&registry, "acme"), "working")).unwrap();
     for i in 0..2_000 {
         deployment.clock.advance(Duration::from_millis(1));
         ledger.enter(caller(&acme, &format!("name-{i}"))).unwrap();
@@ -246,6 +259,7 @@ fn i11_a_client_with_ever_new_names_displaces_only_its_own_tenants_entries() {
     let list = ledger.list();
     assert!(list.len() <= 257, "{}", list.len());
     assert!(!other.ended().is_cancelled() && !streaming.ended().is_cancelled());
+    assert!(!working.ended().is_cancelled(), "another key's request was cut off");
     assert_eq!(list[0].client.name, "name-1999", "the newest stay");
 }
 
