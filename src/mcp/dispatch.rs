@@ -25,7 +25,7 @@ use crate::{
         memory::Author,
         tenant::{Tenant, TenantLabel},
     },
-    limits::{decision::whole_seconds, rates::Rates},
+    limits::rates::Rates,
     policy::Engine,
     registry::tenants::Tenants,
     store::{TenantStore, pool::TenantStores},
@@ -105,7 +105,7 @@ impl Dispatch {
             .visible(principal.packs(), !principal.act_as().is_empty())
             .find(|tool| tool.spec().name == name)?;
         let spec = tool.spec();
-        let work = self.permitted(principal, client, tool.as_ref(), arguments);
+        let work = self.permitted(visit, client, tool.as_ref(), arguments);
         Some(self.fenced(visit, spec.name, spec.action, work).await)
     }
 
@@ -128,15 +128,16 @@ impl Dispatch {
 
     async fn permitted(
         &self,
-        principal: &Principal,
+        visit: &Visit,
         client: ClientInfo,
         tool: &dyn Tool,
         mut arguments: Map<String, Value>,
     ) -> Result<Answer> {
+        let principal = &visit.known().principal;
         let spec = tool.spec();
         let tenant = self.target(principal, &mut arguments)?;
         let arguments = arguments::canonical(spec, arguments)?;
-        self.count(principal)?;
+        self.count(visit)?;
         let store = self.open(principal, spec.action, &tenant).await?;
         let context = Context {
             store,
@@ -170,17 +171,14 @@ impl Dispatch {
             })
     }
 
-    fn count(&self, principal: &Principal) -> Result<()> {
-        match self.means.rates.tool_call(principal.key_id()) {
-            Some(decision) if !decision.allowed => {
-                self.means.stats.limited(decision.class);
-                let retry_after = decision.retry_after;
-                let seconds = whole_seconds(retry_after);
-                let sentence = format!("too many tool calls, retry in {seconds} s");
-                Err(Error::new(Kind::LimitReached { retry_after }, sentence))
-            }
-            _ => Ok(()),
+    fn count(&self, visit: &Visit) -> Result<()> {
+        let key = visit.known().principal.key_id();
+        let Some(decision) = self.means.rates.tool_call(key) else { return Ok(()) };
+        if !decision.allowed {
+            self.means.stats.limited(decision.class);
+            visit.limited_by(decision);
         }
+        decision.check()
     }
 
     /// INVARIANT I2: the permit is spent here, on the tenant it was given for.

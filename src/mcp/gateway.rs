@@ -125,7 +125,7 @@ impl<H: Handlers> Gateway<H> {
         }
         if !is_stream(&response) {
             if let Some(error) = tally.visit().overruled() {
-                return Err(Refusal::from(error));
+                return Err(Refusal::from(error).limited_by(tally.visit().limit()));
             }
             let bytes = http_body::Body::size_hint(response.body()).exact().unwrap_or(0);
             tally.session().sent(bytes);

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::preparse::Flaw;
 use crate::{
     domain::{Error, Kind},
-    limits::decision::whole_seconds,
+    limits::{self, Decision, decision::whole_seconds},
 };
 
 /// JSON-RPC: the bytes are no message.
@@ -49,6 +49,7 @@ struct Inner {
     data: Map<String, Value>,
     retry_after: Option<Duration>,
     allow: Option<&'static str>,
+    limit: Option<Decision>,
 }
 
 impl Refusal {
@@ -62,6 +63,7 @@ impl Refusal {
             data: Map::new(),
             retry_after: None,
             allow: None,
+            limit: None,
         }))
     }
 
@@ -94,6 +96,13 @@ impl Refusal {
         self
     }
 
+    /// The numbers of the limit that was reached, for the headers.
+    #[must_use]
+    pub fn limited_by(mut self, limit: Option<Decision>) -> Self {
+        self.0.limit = limit;
+        self
+    }
+
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -104,7 +113,7 @@ impl Refusal {
     /// could be read, and the member is left out, as the 2026-07-28 revision wants it).
     #[must_use]
     pub fn answer(self, id: &str) -> Response<Body> {
-        let Inner { status, code, message, data, retry_after, allow } = *self.0;
+        let Inner { status, code, message, data, retry_after, allow, limit } = *self.0;
         let mut error = json!({ "code": code, "message": message });
         if let (false, Some(error)) = (data.is_empty(), error.as_object_mut()) {
             error.insert("data".to_owned(), Value::Object(data));
@@ -124,6 +133,9 @@ impl Refusal {
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
+        }
+        if let Some(limit) = limit {
+            limits::headers::write(&limit, headers);
         }
         if let Some(allow) = allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));

@@ -13,7 +13,10 @@ use std::sync::{
 use rmcp::{RoleServer, model::ErrorData, service::RequestContext};
 
 use super::endpoint::Known;
-use crate::domain::{Error, Kind, client::ClientInfo};
+use crate::{
+    domain::{Error, Kind, client::ClientInfo},
+    limits::Decision,
+};
 
 /// One request of a known caller.
 #[derive(Debug)]
@@ -23,13 +26,21 @@ pub struct Visit {
     failed: AtomicBool,
     /// The error that outweighs whatever the handler made of it.
     overruled: OnceLock<Error>,
+    /// The limit that it ran into.
+    limit: OnceLock<Decision>,
 }
 
 impl Visit {
     /// A request; `client` is known beforehand in the stateless revision only.
     #[must_use]
     pub fn new(known: Known, client: Option<ClientInfo>) -> Arc<Self> {
-        Arc::new(Self { known, client, failed: AtomicBool::new(false), overruled: OnceLock::new() })
+        Arc::new(Self {
+            known,
+            client,
+            failed: AtomicBool::new(false),
+            overruled: OnceLock::new(),
+            limit: OnceLock::new(),
+        })
     }
 
     /// The visit that a handler is serving.
@@ -79,6 +90,17 @@ impl Visit {
             // The first error is the cause of any other.
             let _ = self.overruled.set(Error::new(kind, error.public().to_owned()));
         }
+    }
+
+    /// The request ran into this limit.
+    pub fn limited_by(&self, decision: Decision) {
+        let _ = self.limit.set(decision);
+    }
+
+    /// The limit that it ran into, if any.
+    #[must_use]
+    pub fn limit(&self) -> Option<Decision> {
+        self.limit.get().copied()
     }
 
     /// What outweighs the handler's answer, if anything does.

@@ -39,7 +39,10 @@ pub fn layer(rates: Arc<Rates>, stats: Arc<Stats>, inner: impl Stage) -> impl St
         }
         Either::Right(Either::Right(inner.call(request).map(move |answer| {
             answer.map(|mut response: Response| {
-                headers::write(&decision, response.headers_mut());
+                // A limit further in that was reached is the one to tell of.
+                if !response.headers().contains_key(headers::RATE_LIMIT) {
+                    headers::write(&decision, response.headers_mut());
+                }
                 response
             })
         })))
@@ -113,6 +116,19 @@ mod tests {
         scene.world.clock.advance(Duration::from_secs(36));
         assert_eq!(scene.call(&acme).await.status(), 200);
         assert_eq!(scene.call(&acme).await.status(), 429);
+    }
+
+    #[tokio::test]
+    async fn a_limit_further_in_speaks_for_itself() {
+        let Scene { world, rates } = scene();
+        let inside = service_fn(|_: Request<Body>| async {
+            let refused = Response::builder().status(429).header(headers::RATE_LIMIT, "inside");
+            Ok::<_, Infallible>(refused.body(Body::empty()).unwrap())
+        });
+        let mut request = Request::post("/mcp").body(Body::empty()).unwrap();
+        request.extensions_mut().insert(world.agent("acme").await);
+        let answer = layer(rates, Arc::clone(&world.stats), inside).call(request).await.unwrap();
+        assert_eq!(answer.headers()[headers::RATE_LIMIT], "inside");
     }
 
     #[tokio::test]

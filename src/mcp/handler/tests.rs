@@ -189,6 +189,7 @@ async fn tool_calls_have_a_limit_of_their_own() {
         (refused.status().as_u16(), &refused.headers()["retry-after"]),
         (429, &"60".parse().unwrap())
     );
+    assert_eq!(refused.headers()["ratelimit"], "\"tool-calls\";r=0;t=60");
     let refused = read(refused).await;
     assert!(refused["error"]["message"].as_str().unwrap().contains("retry in 60 s"), "{refused}");
     assert!(refused["id"].is_i64(), "a client can tell which call it was: {refused}");
