@@ -164,8 +164,8 @@ impl Keyring {
     /// is no such key. Writes to the disk: call it from the blocking pool.
     ///
     /// # Errors
-    /// `Conflict` for a key from the environment; `Unavailable` when it cannot be written; the
-    /// key then still works.
+    /// `Conflict` for a key from the environment; `Unavailable` when it cannot be written: the
+    /// key is then refused all the same, but a restart would bring it back.
     pub fn revoke(&self, id: &KeyId) -> Result<bool> {
         let _revoking = self.revoking.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(key) = self.get(id) else { return Ok(false) };
@@ -180,13 +180,20 @@ impl Keyring {
         }
         let now = self.clock.now();
         // The order is the promise: on disk first, so that a restart cannot bring it back; then
-        // the token, which every check reads; then what only saves work or memory.
-        self.control.revoke_key(id, now)?;
+        // the token, which every check reads; then what only saves work or memory. SECURITY: a
+        // disk that takes nothing does not save a key, or its thief would fill the disk.
+        let written = self.control.revoke_key(id, now);
         key.gone.cancel();
-        let revoked = Arc::new(key.revoked(now));
-        self.made.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), revoked);
+        if written.is_ok() {
+            let revoked = Arc::new(key.revoked(now));
+            self.made.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), revoked);
+        }
         self.tell_gone(id);
-        Ok(true)
+        written.map(|()| true).map_err(|cause| {
+            let sentence = "the key is refused from now on, but that could not be written; revoke \
+                            it again before the next restart, which would bring it back";
+            Error::new(Kind::Unavailable, sentence).caused_by(cause)
+        })
     }
 
     /// Has `hook` called with the id of every key that stops working, before

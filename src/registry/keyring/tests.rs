@@ -115,9 +115,11 @@ fn i6_a_revocation_that_could_not_be_written_is_not_acknowledged() {
     let (key, _) = registry.keys.create(agent(&registry, "acme")).unwrap();
     deployment.disk.set_broken(true);
     assert_eq!(registry.keys.revoke(&key.record.id).unwrap_err().kind(), Kind::Unavailable);
-    assert!(key.works(deployment.clock.as_ref()), "a restart would bring it back: say so now");
+    assert!(!key.works(deployment.clock.as_ref()), "its thief could have filled the disk");
+    assert_eq!(registry.keys.get(&key.record.id).unwrap().record.revoked_at, None);
     deployment.disk.set_broken(false);
     assert!(registry.keys.revoke(&key.record.id).unwrap());
+    assert!(!deployment.start().keys.get(&key.record.id).unwrap().works(&*deployment.clock));
 }
 
 #[test]
