@@ -55,7 +55,8 @@ fn the_tree_of_commands_is_sound() {
 #[test]
 fn help_texts() {
     use clap::CommandFactory as _;
-    let mut command = Cli::command();
+    // A width of its own: the terminal of whoever runs the test shall not matter.
+    let mut command = Cli::command().term_width(100);
     command.build();
     let mut text = String::new();
     let mut all = vec![command];
