@@ -26,7 +26,8 @@ pub struct Target {
     pub key: Option<String>,
     pub era: Era,
     pub tool: &'static str,
-    /// Arguments as JSON; `@N` becomes a number that no other call has.
+    /// Arguments as JSON; `@N` becomes a number that no other call has, each `@W` two words of a
+    /// vocabulary in which some are common and most are rare.
     pub arguments: &'static str,
 }
 
@@ -85,7 +86,11 @@ impl Caller {
     /// One `tools/call`; panics unless it was answered with a result that is no error.
     pub fn call(&mut self) -> usize {
         let n = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let arguments = self.target.arguments.replace("@N", &n.to_string());
+        let mut arguments = self.target.arguments.replace("@N", &n.to_string());
+        for turn in 0.. {
+            let Some(at) = arguments.find("@W") else { break };
+            arguments.replace_range(at..at + 2, &words(n, turn));
+        }
         let tool = self.target.tool;
         let (headers, meta) = match self.target.era {
             Era::Stateless => (
@@ -125,6 +130,20 @@ impl Caller {
         self.reader.get_mut().write_all(request.as_bytes()).unwrap();
         read_response(&mut self.reader)
     }
+}
+
+/// A word of fifty and a word of five thousand, the same for the same number and turn.
+fn words(n: u64, turn: u64) -> String {
+    let mix = (n * 7 + turn + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+    let name = |mut number: u64| {
+        let mut word = String::from("w");
+        for _ in 0..4 {
+            word.push(char::from(b"aeioubdfgklmnprst"[(number % 17) as usize]));
+            number /= 17;
+        }
+        word
+    };
+    format!("{} {}", name(mix % 50), name(100 + (mix / 50) % 5_000))
 }
 
 /// Reads one HTTP/1.1 response, with a length or in chunks.

@@ -25,9 +25,10 @@ use server::Server;
 const ECHO: (&str, &str) = ("echo", r#"{"message":"hello @N"}"#);
 const STORE: (&str, &str) = (
     "store_memory",
-    r#"{"content":"Meeting @N about the quarterly plan: marmalade, rollout dates and the colour of bicycle @N. Alice takes the notes and Bob brings coffee.","tags":"work,plan"}"#,
+    r#"{"content":"Meeting @N about the quarterly plan, @W, and after lunch @W. Alice takes the notes on @W and Bob brings coffee.","tags":"work,plan"}"#,
 );
-const RETRIEVE: (&str, &str) = ("retrieve_memories", r#"{"query":"bicycle @N","limit":10}"#);
+/// `@W` becomes two words: a query of one word that one memory in fifty has, and a rarer one.
+const RETRIEVE: (&str, &str) = ("retrieve_memories", r#"{"query":"@W","limit":10}"#);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
