@@ -7,6 +7,7 @@
 pub mod endpoint;
 pub mod gateway;
 
+pub mod direct;
 pub mod era;
 pub mod headers;
 pub mod live_body;
@@ -15,6 +16,7 @@ pub mod refusal;
 
 pub mod guard;
 pub mod services;
+pub mod under_way;
 pub mod visit;
 
 pub mod cursor;

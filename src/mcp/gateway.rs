@@ -7,6 +7,7 @@
 //!
 //! Every POST, GET and DELETE comes through [`Gateway::answer`]; there is no second door.
 
+mod call;
 mod post;
 mod session;
 
@@ -24,6 +25,7 @@ use super::{
     live_body::{LiveBody, Tally},
     refusal::{INVALID_REQUEST, PARSE_ERROR, Refusal},
     services::{Handlers, Service, Services},
+    under_way::UnderWay,
     visit::Visit,
 };
 use crate::{
@@ -54,6 +56,7 @@ pub struct Means {
 #[derive(Debug)]
 pub struct Gateway<H: Handlers> {
     services: Services<H>,
+    under_way: UnderWay,
     means: Means,
     json_response: bool,
 }
@@ -64,7 +67,8 @@ impl<H: Handlers> Gateway<H> {
     pub fn new(handlers: H, settings: &Settings, means: Means) -> Self {
         let services =
             Services::new(handlers, settings, Arc::clone(&means.clock), means.stop.child_token());
-        Self { services, means, json_response: settings.mcp.json_response }
+        let under_way = UnderWay::default();
+        Self { services, under_way, means, json_response: settings.mcp.json_response }
     }
 
     /// How many tenants have a service open.
@@ -103,8 +107,10 @@ impl<H: Handlers> Gateway<H> {
         visit: Arc<Visit>,
     ) -> Answer {
         parts.extensions.insert(visit);
-        let response = service.http.handle(Request::from_parts(parts, Full::new(body))).await;
-        ours(response.map(Body::new))
+        // Boxed: the library's future is so large that every request would pay for moving it,
+        // the plain calls that never come here too.
+        let response = service.http.handle(Request::from_parts(parts, Full::new(body))).boxed();
+        ours(response.await.map(Body::new))
     }
 
     fn place(&self, tenant: &Tenant) -> Result<Place, Refusal> {
@@ -120,21 +126,29 @@ impl<H: Handlers> Gateway<H> {
         service: Arc<Service<H>>,
         tenant: &Tenant,
     ) -> Answer {
+        if !is_stream(&response) {
+            return Self::count(response, tally);
+        }
         if response.status().is_success() {
             tally.answered();
-        }
-        if !is_stream(&response) {
-            if let Some(error) = tally.visit().overruled() {
-                return Err(Refusal::from(error).limited_by(tally.visit().limit()));
-            }
-            let bytes = http_body::Body::size_hint(response.body()).exact().unwrap_or(0);
-            tally.session().sent(bytes);
-            return Ok(response);
         }
         let place = place.map_or_else(|| self.place(tenant), Ok)?;
         let session = Arc::clone(tally.session());
         Ok(response
             .map(|inner| Body::new(LiveBody::new(inner, &session, place, Some(tally), service))))
+    }
+
+    /// Counts an answer that is whole, and puts a limit or a fault into its status.
+    fn count(response: Response<Body>, mut tally: Tally) -> Answer {
+        if response.status().is_success() {
+            tally.answered();
+        }
+        if let Some(error) = tally.visit().overruled() {
+            return Err(Refusal::from(error).limited_by(tally.visit().limit()));
+        }
+        let bytes = http_body::Body::size_hint(response.body()).exact().unwrap_or(0);
+        tally.session().sent(bytes);
+        Ok(response)
     }
 }
 
@@ -169,7 +183,7 @@ fn ours(response: Response<Body>) -> Answer {
         status if status.is_client_error() => {
             Refusal::new(status, i32::from(status.as_u16()), "refused")
         }
-        _ => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, -32603, "internal error"),
+        _ => Refusal::internal(),
     })
 }
 

@@ -65,7 +65,7 @@ async fn protect<T>(
 
 /// `None` when it panicked. The handler is thrown away or holds no state that a panic could
 /// leave half changed: stores write whole or not at all.
-async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
+pub(in crate::mcp) async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
     let result = AssertUnwindSafe(work).catch_unwind().await;
     if result.is_err() {
         tracing::error!("a handler panicked");

@@ -10,26 +10,37 @@ mod map;
 
 use std::{borrow::Cow, sync::Arc};
 
+use futures::{FutureExt as _, future::BoxFuture};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
         CompletionInfo, CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams,
-        GetPromptResponse, GetPromptResult, ListPromptsResult, ListResourceTemplatesResult,
-        ListResourcesResult, ListToolsResult, PaginatedRequestParams, PromptMessage,
-        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
-        Reference, Role, ServerConfig,
+        GetPromptResponse, GetPromptResult, JsonObject, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+        PromptMessage, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+        ReadResourceResult, Reference, Role, ServerConfig,
     },
     service::RequestContext,
 };
 
 use super::{
-    cursor::Cursors, dispatch::Dispatch, era, listing::Listing, say, services::Handlers,
+    cursor::Cursors,
+    direct::{Outcome, PlainCalls},
+    dispatch::Dispatch,
+    era,
+    guard::caught,
+    listing::Listing,
+    say,
+    services::Handlers,
     visit::Visit,
 };
 use crate::{
     config::Settings,
-    domain::{Error, Kind, action::Action, pack::Pack, random::Entropy, tenant::Tenant},
+    domain::{
+        Error, Kind, action::Action, client::ClientInfo, pack::Pack, random::Entropy,
+        tenant::Tenant,
+    },
     store::TenantStore,
     tools::{completion, prompts, resources},
 };
@@ -61,6 +72,45 @@ impl Handlers for MemoryHandlers {
 
     fn for_tenant(&self, _: &Tenant) -> MemoryHandler {
         self.0.clone()
+    }
+
+    fn plain_calls(&self) -> Option<Arc<dyn PlainCalls>> {
+        Some(Arc::clone(&self.0.0) as _)
+    }
+}
+
+impl PlainCalls for Desk {
+    fn call(
+        self: Arc<Self>,
+        visit: Arc<Visit>,
+        client: ClientInfo,
+        name: String,
+        arguments: JsonObject,
+    ) -> BoxFuture<'static, Outcome> {
+        let work = async move {
+            let outcome = caught(self.answer(&visit, client, &name, arguments)).await;
+            outcome
+                .unwrap_or_else(|| Err(ErrorData::internal_error("internal error", None)))
+                .inspect_err(|_| visit.fail())
+        };
+        work.boxed()
+    }
+}
+
+impl Desk {
+    /// Calls a tool, for both ways to it.
+    async fn answer(
+        &self,
+        visit: &Visit,
+        client: ClientInfo,
+        name: &str,
+        arguments: JsonObject,
+    ) -> Outcome {
+        match self.dispatch.call(visit, client, name, arguments).await {
+            Some(Ok(answer)) => Ok(say::answer(answer)),
+            Some(Err(error)) => Ok(say::failure(&error, &visit.known().request_id)),
+            None => Err(refused(&Error::bad_input("no such tool"), visit)),
+        }
     }
 }
 
@@ -109,12 +159,7 @@ impl ServerHandler for MemoryHandler {
         let visit = Visit::of(&context)?;
         let client = visit.client(&context);
         let arguments = request.arguments.unwrap_or_default();
-        let request_id = &visit.known().request_id;
-        match self.0.dispatch.call(&visit, client, &request.name, arguments).await {
-            Some(Ok(answer)) => Ok(say::answer(answer).into()),
-            Some(Err(error)) => Ok(say::failure(&error, request_id).into()),
-            None => Err(refused(&Error::bad_input("no such tool"), &visit)),
-        }
+        Ok(self.0.answer(&visit, client, &request.name, arguments).await?.into())
     }
 
     async fn list_resources(

@@ -30,6 +30,8 @@ pub const UNSUPPORTED_VERSION: i32 = -32022;
 /// What deployed servers say of a session that is not there.
 pub const NO_SESSION: i32 = -32001;
 
+/// `Content-Type` of every answer that is no stream.
+pub(in crate::mcp) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The body of every 401, whatever the reason and the route.
 const UNAUTHORIZED: &str = r#"{"error":"unauthorized"}"#;
 /// How to do better, beside that body.
@@ -89,6 +91,12 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, NO_SESSION, "session not found")
     }
 
+    /// A fault of ours, which was logged where it happened.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, -32603, "internal error")
+    }
+
     /// Adds a field to `error.data`.
     #[must_use]
     pub fn with(mut self, name: &str, value: Value) -> Self {
@@ -127,7 +135,7 @@ impl Refusal {
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CONTENT_TYPE, JSON);
         if let Some(wait) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }

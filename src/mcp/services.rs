@@ -23,7 +23,7 @@ use rmcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::guard::Guarded;
+use super::{direct::PlainCalls, guard::Guarded};
 use crate::{
     config::Settings,
     domain::{
@@ -48,6 +48,12 @@ pub trait Handlers: fmt::Debug + Send + Sync + 'static {
 
     /// A handler for this tenant.
     fn for_tenant(&self, tenant: &Tenant) -> Self::Handler;
+
+    /// Who answers plain tool calls without the library, if these handlers can; the answers are
+    /// those of the tenant's handler, to the word.
+    fn plain_calls(&self) -> Option<Arc<dyn PlainCalls>> {
+        None
+    }
 }
 
 /// One tenant's service.
@@ -154,6 +160,12 @@ impl<H: Handlers> Services<H> {
             config,
         );
         Service { http, sessions, stop, used: AtomicU64::new(now) }
+    }
+
+    /// What makes the handlers.
+    #[must_use]
+    pub fn handlers(&self) -> &H {
+        &self.handlers
     }
 
     /// How many are open.

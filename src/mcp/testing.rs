@@ -3,19 +3,22 @@
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::body::Body;
+use futures::future::BoxFuture;
 use http::{Request, Response};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult,
-        PaginatedRequestParams, ServerCapabilities, ServerConfig,
+        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject,
+        ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
     },
     service::RequestContext,
 };
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    direct::{Outcome, PlainCalls},
     dispatch::{self, Dispatch},
     endpoint::{Endpoint as _, Known},
     gateway::{Gateway, Means},
@@ -26,22 +29,62 @@ use super::{
 use crate::{
     auth::{self, Principal},
     config::Settings,
-    domain::{random::OsEntropy, tenant::Tenant},
+    domain::{client::ClientInfo, random::OsEntropy, tenant::Tenant},
     limits::{places::Places, rates::Rates},
     policy::Engine,
     store::pool::TenantStores,
     tools::Catalogue,
 };
 
-/// Tools: `who` names the tenant, `panic` does, `hang` never ends, `fail` says that it failed.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::mcp) struct Scripted;
+/// Tools: `who` names the tenant, `panic` does, `hang` never ends, `fail` says that it failed,
+/// `wait` waits for [`Scripted::go`] and says so in [`Scripted::done`].
+#[derive(Debug, Clone, Default)]
+pub(in crate::mcp) struct Scripted {
+    /// Whether plain calls are answered without the library.
+    direct: bool,
+    pub(in crate::mcp) go: Arc<Notify>,
+    pub(in crate::mcp) done: Arc<Notify>,
+}
 
 impl Handlers for Scripted {
     type Handler = Self;
 
     fn for_tenant(&self, _: &Tenant) -> Self {
-        *self
+        self.clone()
+    }
+
+    fn plain_calls(&self) -> Option<Arc<dyn PlainCalls>> {
+        self.direct.then(|| Arc::new(self.clone()) as _)
+    }
+}
+
+impl PlainCalls for Scripted {
+    fn call(
+        self: Arc<Self>,
+        visit: Arc<Visit>,
+        client: ClientInfo,
+        name: String,
+        _: JsonObject,
+    ) -> BoxFuture<'static, Outcome> {
+        Box::pin(async move { Ok(self.act(&visit, &client, &name).await) })
+    }
+}
+
+impl Scripted {
+    async fn act(&self, visit: &Visit, client: &ClientInfo, tool: &str) -> CallToolResult {
+        match tool {
+            "panic" => panic!("as told"),
+            "hang" => std::future::pending().await,
+            "fail" => visit.fail(),
+            "wait" => {
+                self.go.notified().await;
+                self.done.notify_one();
+            }
+            _ => {}
+        }
+        let tenant = visit.known().principal.tenant().unwrap().label.to_string();
+        let text = format!("tenant={tenant} client={}", client.name);
+        CallToolResult::success(vec![ContentBlock::text(text)])
     }
 }
 
@@ -65,16 +108,8 @@ impl ServerHandler for Scripted {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let visit = Visit::of(&context)?;
-        match &*request.name {
-            "panic" => panic!("as told"),
-            "hang" => std::future::pending().await,
-            "fail" => visit.fail(),
-            _ => {}
-        }
-        let tenant = visit.known().principal.tenant().unwrap().label.to_string();
-        let client = visit.client(&context).name;
-        let text = format!("tenant={tenant} client={client}");
-        Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())
+        let client = visit.client(&context);
+        Ok(self.act(&visit, &client, &request.name).await.into())
     }
 }
 
@@ -91,7 +126,13 @@ impl World {
     }
 
     pub(in crate::mcp) fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::around(change, |_, _| Scripted)
+        Self::around(change, |_, _| Scripted::default())
+    }
+
+    /// With handlers that answer plain calls themselves; `script` is theirs.
+    pub(in crate::mcp) fn direct(script: &Scripted) -> Self {
+        let script = Scripted { direct: true, ..script.clone() };
+        Self::around(|_| {}, |_, _| script)
     }
 }
 

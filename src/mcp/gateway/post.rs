@@ -75,8 +75,11 @@ impl<H: Handlers> Gateway<H> {
         let caller =
             known.principal.caller(client.clone(), era::STATELESS.to_owned(), known.address);
         let session = self.means.ledger.enter(caller)?;
-        let visit = Visit::new(known, Some(client));
+        let visit = Visit::new(known, Some(client.clone()));
         let tally = Tally::new(Arc::clone(&session), Arc::clone(&visit), length(body));
+        if let Some(direct) = self.direct(message, Era::Stateless) {
+            return Self::call_alone(direct, message, visit, client, tally).await;
+        }
         let service = self.services.of(tenant)?;
         // Asked for before the work starts: afterwards a refusal would throw a done thing away.
         let streams = !self.json_response || message.method == "subscriptions/listen";

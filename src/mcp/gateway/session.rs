@@ -21,7 +21,7 @@ use super::{
 use crate::{
     domain::client::ClientInfo,
     mcp::{
-        era,
+        era::{self, Era},
         headers::{self, SESSION_ID},
         preparse::{Kind, Message},
         refusal::INVALID_REQUEST,
@@ -69,14 +69,13 @@ impl<H: Handlers> Gateway<H> {
                 session.close();
             }
         });
-        let broken = || Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, -32603, "internal error");
-        let (response, session) = receiver.await.map_err(|_| broken())??;
+        let (response, session) = receiver.await.map_err(|_| Refusal::internal())??;
         let Some(session) = session else {
             // The library has opened nothing. Its own words, which repeat what came in, stay here.
             return Err(if response.status().is_client_error() {
                 Refusal::bad(INVALID_REQUEST, "the message does not fit the protocol")
             } else {
-                broken()
+                Refusal::internal()
             });
         };
         let tally = Tally::new(session, visit, bytes);
@@ -109,10 +108,14 @@ impl<H: Handlers> Gateway<H> {
         known: Known,
     ) -> Answer {
         let session = self.session(&parts, &known)?;
-        let service = self.services.of(tenant)?;
         let visit = Visit::new(known, None);
         let tally = Tally::new(Arc::clone(&session), Arc::clone(&visit), length(&body));
-        // In these revisions every answer to a request is a stream.
+        if let Some(direct) = self.direct(message, Era::Session) {
+            return self.call_within(direct, message, visit, tally).await;
+        }
+        self.cancel(&session, message, &body);
+        let service = self.services.of(tenant)?;
+        // In these revisions every answer of the library to a request is a stream.
         let place = if message.kind == Kind::Request { Some(self.place(tenant)?) } else { None };
         let answer = tokio::select! {
             biased;

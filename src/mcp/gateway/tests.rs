@@ -1,6 +1,7 @@
 //! The endpoint from outside: requests in, responses out, with a handler that does as it is
 //! told.
 
+mod call;
 mod door;
 mod sessions;
 

@@ -6,6 +6,7 @@ use super::{Flaw, MAX_ID_BYTES, MAX_METHOD_BYTES, scan::Scanner};
 
 const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const META_CLIENT: &str = "io.modelcontextprotocol/clientInfo";
+const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 const TOP: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 const PARAMS: [&str; 7] =
     ["name", "arguments", "uri", "taskId", "protocolVersion", "clientInfo", "_meta"];
@@ -41,6 +42,8 @@ pub struct Message<'a> {
     pub method: Cow<'a, str>,
     /// `params.name`, the tool or prompt.
     pub name: Option<Cow<'a, str>>,
+    /// `params.arguments` as they were written, a complete JSON value.
+    pub arguments: Option<&'a str>,
     /// `params.uri`, the resource.
     pub uri: Option<Cow<'a, str>>,
     /// `params.taskId`.
@@ -49,6 +52,10 @@ pub struct Message<'a> {
     pub offered_version: Option<Cow<'a, str>>,
     /// The revision that `_meta` names.
     pub meta_version: Option<Cow<'a, str>>,
+    /// What `_meta` says the client can do, as it was written.
+    pub capabilities: Option<&'a str>,
+    /// Whether `params` holds more than `name`, `arguments` and `_meta`.
+    pub more_params: bool,
     /// The client, from `_meta` or, for `initialize`, from `params.clientInfo`.
     pub client: ClientClaim<'a>,
 }
@@ -56,6 +63,9 @@ pub struct Message<'a> {
 #[derive(Default)]
 struct Params<'a> {
     name: Option<Cow<'a, str>>,
+    arguments: Option<&'a str>,
+    capabilities: Option<&'a str>,
+    more: bool,
     uri: Option<Cow<'a, str>>,
     task: Option<Cow<'a, str>>,
     offered_version: Option<Cow<'a, str>>,
@@ -111,6 +121,9 @@ pub(super) fn read(mut scanner: Scanner<'_>) -> Result<Message<'_>, Flaw> {
         id: id.unwrap_or_default(),
         method: method.unwrap_or_default(),
         name: params.name,
+        arguments: params.arguments,
+        capabilities: params.capabilities,
+        more_params: params.more,
         uri: params.uri,
         task: params.task,
         offered_version: params.offered_version,
@@ -136,8 +149,10 @@ fn read_params<'a>(scanner: &mut Scanner<'a>) -> Result<Params<'a>, Flaw> {
         return Ok(params);
     }
     scanner.object(2, |scanner, key| {
+        params.more |= !matches!(&*key, "name" | "arguments" | "_meta");
         match &*key {
             "name" => params.name = scanner.text(3)?,
+            "arguments" => params.arguments = Some(scanner.value(3)?),
             "uri" => params.uri = scanner.text(3)?,
             "taskId" => params.task = scanner.text(3)?,
             "protocolVersion" => params.offered_version = scanner.text(3)?,
@@ -161,6 +176,7 @@ fn read_meta<'a>(scanner: &mut Scanner<'a>, params: &mut Params<'a>) -> Result<(
         match &*key {
             META_VERSION => params.meta_version = scanner.text(4)?,
             META_CLIENT => params.meta_client = read_client(scanner, 4)?,
+            META_CAPABILITIES => params.capabilities = Some(scanner.value(4)?),
             _ => drop(scanner.value(4)?),
         }
         Ok(())

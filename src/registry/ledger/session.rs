@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Caller, Desk, book::Place, totals::Counts};
 use crate::domain::{
+    client::ClientInfo,
     clock::Clock,
     key::KeyId,
     session::{SessionId, SessionRecord},
@@ -92,6 +93,12 @@ impl Session {
     #[must_use]
     pub fn tenant(&self) -> &Tenant {
         &self.tenant
+    }
+
+    /// What its client says it is.
+    #[must_use]
+    pub fn client(&self) -> &ClientInfo {
+        &self.caller.client
     }
 
     /// Cancelled when the session is ended by an operator, by idleness, by DELETE, or because

@@ -1,0 +1,109 @@
+//! A plain tool call, in either era: see [`direct`].
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{HeaderValue, Response, header};
+use rmcp::model::CancelledNotificationParam;
+use serde::Deserialize;
+
+use super::{Answer, Gateway, Handlers, Refusal, Tally, Visit, post::ended};
+use crate::{
+    domain::client::ClientInfo,
+    mcp::{
+        direct::{self, PlainCall, PlainCalls},
+        era::Era,
+        preparse::{Kind, Message},
+        refusal::INVALID_REQUEST,
+    },
+    registry::ledger::Session,
+};
+
+/// A plain call and who answers it.
+pub(super) struct Direct {
+    calls: Arc<dyn PlainCalls>,
+    call: PlainCall,
+}
+
+impl<H: Handlers> Gateway<H> {
+    /// The plain call that this message is, where it may be answered as one.
+    pub(super) fn direct(&self, message: &Message<'_>, era: Era) -> Option<Direct> {
+        // Who asked for events everywhere gets them from the library.
+        let calls = self.services.handlers().plain_calls().filter(|_| self.json_response)?;
+        Some(Direct { calls, call: PlainCall::of(message, era)? })
+    }
+
+    /// A call of the stateless revision. A client that hangs up has cancelled it.
+    pub(super) async fn call_alone(
+        direct: Direct,
+        message: &Message<'_>,
+        visit: Arc<Visit>,
+        client: ClientInfo,
+        tally: Tally,
+    ) -> Answer {
+        let Direct { calls, call } = direct;
+        let work = calls.call(visit, client, call.name, call.arguments);
+        let outcome = tokio::select! {
+            biased;
+            outcome = work => outcome,
+            () = tally.session().ended().cancelled() => return Err(ended()),
+        };
+        Self::count(direct::reply(message.id, Era::Stateless, outcome), tally)
+    }
+
+    /// A call within a session. It runs in a task, because a client that hangs up has not
+    /// cancelled it there.
+    pub(super) async fn call_within(
+        &self,
+        direct: Direct,
+        message: &Message<'_>,
+        visit: Arc<Visit>,
+        tally: Tally,
+    ) -> Answer {
+        let session = Arc::clone(tally.session());
+        let same = || Refusal::bad(INVALID_REQUEST, "a request with this `id` is under way");
+        let id = serde_json::from_str(message.id).map_err(|_| same())?;
+        let under_way = self.under_way.begin(session.id(), id).ok_or_else(same)?;
+        let Direct { calls, call } = direct;
+        let work = calls.call(visit, session.client().clone(), call.name, call.arguments);
+        let running = self.means.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                outcome = work => Some(Ok(outcome)),
+                () = under_way.cancelled().cancelled() => None,
+                () = session.ended().cancelled() => Some(Err(ended())),
+            }
+        });
+        match running.await {
+            Ok(Some(outcome)) => {
+                Self::count(direct::reply(message.id, Era::Session, outcome?), tally)
+            }
+            Ok(None) => Ok(nothing()),
+            Err(_) => Err(Refusal::internal()),
+        }
+    }
+
+    /// `notifications/cancelled` for a call of [`Self::call_within`].
+    pub(super) fn cancel(&self, session: &Session, message: &Message<'_>, body: &[u8]) {
+        #[derive(Deserialize)]
+        struct Cancelled {
+            params: CancelledNotificationParam,
+        }
+        let is_one =
+            message.kind == Kind::Notification && message.method == "notifications/cancelled";
+        if is_one && let Ok(note) = serde_json::from_slice::<Cancelled>(body) {
+            note.params
+                .request_id
+                .into_iter()
+                .for_each(|id| self.under_way.cancel(session.id(), id));
+        }
+    }
+}
+
+/// A stream without an event: nobody waits for an answer.
+fn nothing() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    let events = HeaderValue::from_static("text/event-stream");
+    response.headers_mut().insert(header::CONTENT_TYPE, events);
+    response
+}
