@@ -14,9 +14,11 @@
 //! 3. **Known callers.** The inner layers turn the credential into a principal, count the key,
 //!    take one of the tenant's places, and ask policy whether this role may use this route.
 //! 4. **MCP.** The pre-parser checks the bytes; the header fields must say what the body says; a
-//!    protocol session must belong to this key; the tenant's own rmcp service takes over; and the
-//!    dispatcher, the one place where a tool name becomes an action, asks policy for a permit,
-//!    opens the store with it, and runs the tool within its time, with a net under panics.
+//!    protocol session must belong to this key. A call with a name and arguments and nothing else,
+//!    which nearly every request is, goes straight on; anything more goes through the tenant's own
+//!    rmcp service. Both end at the dispatcher, the one place where a tool name becomes an action:
+//!    it asks policy for a permit, opens the store with it, and runs the tool within its time,
+//!    with a net under panics.
 //! 5. **Store.** The permit names the tenant, the tenant's id names the directory; a permit for
 //!    reading cannot write. A write joins the tenant's queue, shares a commit with whatever waits
 //!    beside it, and is acknowledged after the commit is on disk.

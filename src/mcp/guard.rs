@@ -83,7 +83,8 @@ macro_rules! fenced {
         ) -> Result<$answer, ErrorData> {
             let visit = Visit::of(&context).ok();
             let work = self.inner.$method($({ let request: $params = request; request },)? context);
-            protect(self.timeout, visit, work).await
+            // Boxed: the library keeps room for the largest of these futures in every session.
+            protect(self.timeout, visit, Box::pin(work)).await
         }
     )+};
 }
