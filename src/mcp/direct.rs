@@ -22,18 +22,17 @@ use super::{
     refusal::JSON,
     visit::Visit,
 };
-use crate::domain::client::ClientInfo;
 
 /// What a tool call comes to: a result, which may say that the tool failed, or a JSON-RPC error.
 pub type Outcome = Result<CallToolResult, ErrorData>;
 
-/// Handlers that can answer a plain call. They say nothing to the client but the answer.
+/// Handlers that can answer a plain call. They are quiet: they say nothing to a client but
+/// answers, so the library need not keep their sessions either.
 pub trait PlainCalls: Send + Sync {
     /// Answers one call. Dropping the future stops it between two steps, never within a write.
     fn call(
         self: Arc<Self>,
         visit: Arc<Visit>,
-        client: ClientInfo,
         name: String,
         arguments: JsonObject,
     ) -> BoxFuture<'static, Outcome>;
@@ -72,22 +71,16 @@ fn fits(capabilities: &str) -> bool {
     capabilities == "{}" || serde_json::from_str::<ClientCapabilities>(capabilities).is_ok()
 }
 
-/// The answer to the call whose `id` was written as `id`.
+/// The answer to the request whose `id` was written as `id`.
 #[must_use]
-pub fn reply(id: &str, era: Era, outcome: Outcome) -> Response<Body> {
+pub fn reply(id: &str, outcome: &Result<impl Serialize, ErrorData>) -> Response<Body> {
     let mut body = Vec::with_capacity(512);
     body.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
     // SECURITY: `id` is a complete JSON value that `preparse` has checked.
     body.extend_from_slice(id.as_bytes());
     match outcome {
-        Ok(mut result) => {
-            if era == Era::Session {
-                // The revisions with sessions have no such member.
-                result.result_type = None;
-            }
-            write(&mut body, b",\"result\":", &result);
-        }
-        Err(error) => write(&mut body, b",\"error\":", &error),
+        Ok(result) => write(&mut body, b",\"result\":", result),
+        Err(error) => write(&mut body, b",\"error\":", error),
     }
     body.push(b'}');
     let mut response = Response::new(Body::from(body));

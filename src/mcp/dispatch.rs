@@ -20,7 +20,6 @@ use crate::{
     domain::{
         Error, Kind, Result,
         action::{Action, Resource},
-        client::ClientInfo,
         clock::Clock,
         memory::Author,
         tenant::{Tenant, TenantLabel},
@@ -95,7 +94,6 @@ impl Dispatch {
     pub async fn call(
         &self,
         visit: &Visit,
-        client: ClientInfo,
         name: &str,
         arguments: Map<String, Value>,
     ) -> Option<Result<Answer>> {
@@ -105,7 +103,7 @@ impl Dispatch {
             .visible(principal.packs(), !principal.act_as().is_empty())
             .find(|tool| tool.spec().name == name)?;
         let spec = tool.spec();
-        let work = self.permitted(visit, client, tool.as_ref(), arguments);
+        let work = self.permitted(visit, tool.as_ref(), arguments);
         Some(self.fenced(visit, spec.name, spec.action, work).await)
     }
 
@@ -129,7 +127,6 @@ impl Dispatch {
     async fn permitted(
         &self,
         visit: &Visit,
-        client: ClientInfo,
         tool: &dyn Tool,
         mut arguments: Map<String, Value>,
     ) -> Result<Answer> {
@@ -143,7 +140,7 @@ impl Dispatch {
             store,
             others: self.others(principal, spec).await,
             tenant: tenant.label,
-            author: Author { key: principal.key_id().clone(), client },
+            author: Author { key: principal.key_id().clone(), client: visit.client().clone() },
             clock: Arc::clone(&self.means.clock),
             server_name: Arc::clone(&self.server_name),
             max_memory_bytes: self.max_memory_bytes,

@@ -9,9 +9,10 @@
 
 mod call;
 mod post;
+mod quiet;
 mod session;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use http_body_util::{BodyExt as _, Collected, Full};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    direct::PlainCalls,
     endpoint::{Endpoint, Known},
     live_body::{LiveBody, Tally},
     refusal::{INVALID_REQUEST, PARSE_ERROR, Refusal},
@@ -53,22 +55,30 @@ pub struct Means {
 }
 
 /// The endpoint, with the handlers that do the work.
-#[derive(Debug)]
 pub struct Gateway<H: Handlers> {
     services: Services<H>,
+    /// Who answers plain calls, where the handlers are quiet.
+    quiet: Option<Arc<dyn PlainCalls>>,
     under_way: UnderWay,
     means: Means,
     json_response: bool,
+}
+
+impl<H: Handlers> fmt::Debug for Gateway<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("services", &self.services).finish_non_exhaustive()
+    }
 }
 
 impl<H: Handlers> Gateway<H> {
     /// An endpoint in front of `handlers`.
     #[must_use]
     pub fn new(handlers: H, settings: &Settings, means: Means) -> Self {
+        let quiet = handlers.plain_calls();
         let services =
             Services::new(handlers, settings, Arc::clone(&means.clock), means.stop.child_token());
         let under_way = UnderWay::default();
-        Self { services, under_way, means, json_response: settings.mcp.json_response }
+        Self { services, quiet, under_way, means, json_response: settings.mcp.json_response }
     }
 
     /// How many tenants have a service open.

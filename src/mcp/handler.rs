@@ -37,10 +37,7 @@ use super::{
 };
 use crate::{
     config::Settings,
-    domain::{
-        Error, Kind, action::Action, client::ClientInfo, pack::Pack, random::Entropy,
-        tenant::Tenant,
-    },
+    domain::{Error, Kind, action::Action, pack::Pack, random::Entropy, tenant::Tenant},
     store::TenantStore,
     tools::{completion, prompts, resources},
 };
@@ -83,12 +80,11 @@ impl PlainCalls for Desk {
     fn call(
         self: Arc<Self>,
         visit: Arc<Visit>,
-        client: ClientInfo,
         name: String,
         arguments: JsonObject,
     ) -> BoxFuture<'static, Outcome> {
         let work = async move {
-            let outcome = caught(self.answer(&visit, client, &name, arguments)).await;
+            let outcome = caught(self.answer(&visit, &name, arguments)).await;
             outcome
                 .unwrap_or_else(|| Err(ErrorData::internal_error("internal error", None)))
                 .inspect_err(|_| visit.fail())
@@ -99,14 +95,8 @@ impl PlainCalls for Desk {
 
 impl Desk {
     /// Calls a tool, for both ways to it.
-    async fn answer(
-        &self,
-        visit: &Visit,
-        client: ClientInfo,
-        name: &str,
-        arguments: JsonObject,
-    ) -> Outcome {
-        match self.dispatch.call(visit, client, name, arguments).await {
+    async fn answer(&self, visit: &Visit, name: &str, arguments: JsonObject) -> Outcome {
+        match self.dispatch.call(visit, name, arguments).await {
             Some(Ok(answer)) => Ok(say::answer(answer)),
             Some(Err(error)) => Ok(say::failure(&error, &visit.known().request_id)),
             None => Err(refused(&Error::bad_input("no such tool"), visit)),
@@ -157,9 +147,8 @@ impl ServerHandler for MemoryHandler {
         context: Context,
     ) -> Result<CallToolResponse, ErrorData> {
         let visit = Visit::of(&context)?;
-        let client = visit.client(&context);
         let arguments = request.arguments.unwrap_or_default();
-        Ok(self.0.answer(&visit, client, &request.name, arguments).await?.into())
+        Ok(self.0.answer(&visit, &request.name, arguments).await?.into())
     }
 
     async fn list_resources(

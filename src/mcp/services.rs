@@ -50,7 +50,8 @@ pub trait Handlers: fmt::Debug + Send + Sync + 'static {
     fn for_tenant(&self, tenant: &Tenant) -> Self::Handler;
 
     /// Who answers plain tool calls without the library, if these handlers can; the answers are
-    /// those of the tenant's handler, to the word.
+    /// those of the tenant's handler, to the word. Handlers that can are quiet, and the ledger
+    /// alone keeps their sessions.
     fn plain_calls(&self) -> Option<Arc<dyn PlainCalls>> {
         None
     }
@@ -147,6 +148,7 @@ impl<H: Handlers> Services<H> {
         // more (duplicates, the request target, what the operator trusts). Two lists would one
         // day differ. There is no event store: it would replay by id alone, to anybody (I8).
         let config = StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(self.handlers.plain_calls().is_none())
             .disable_allowed_hosts()
             .disable_allowed_origins()
             .with_json_response(self.limits.json_response)
@@ -162,10 +164,10 @@ impl<H: Handlers> Services<H> {
         Service { http, sessions, stop, used: AtomicU64::new(now) }
     }
 
-    /// What makes the handlers.
+    /// A handler for one message of this tenant.
     #[must_use]
-    pub fn handlers(&self) -> &H {
-        &self.handlers
+    pub fn handler(&self, tenant: &Tenant) -> H::Handler {
+        self.handlers.for_tenant(tenant)
     }
 
     /// How many are open.

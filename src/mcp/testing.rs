@@ -1,6 +1,6 @@
 //! A gateway over real keys and a real ledger, and the messages that the tests of this room send.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{borrow::Cow, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use futures::future::BoxFuture;
@@ -9,7 +9,7 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject,
-        ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
+        ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig,
     },
     service::RequestContext,
 };
@@ -21,6 +21,7 @@ use super::{
     direct::{Outcome, PlainCalls},
     dispatch::{self, Dispatch},
     endpoint::{Endpoint as _, Known},
+    era,
     gateway::{Gateway, Means},
     handler::MemoryHandlers,
     services::Handlers,
@@ -29,7 +30,7 @@ use super::{
 use crate::{
     auth::{self, Principal},
     config::Settings,
-    domain::{client::ClientInfo, random::OsEntropy, tenant::Tenant},
+    domain::{random::OsEntropy, tenant::Tenant},
     limits::{places::Places, rates::Rates},
     policy::Engine,
     store::pool::TenantStores,
@@ -62,16 +63,15 @@ impl PlainCalls for Scripted {
     fn call(
         self: Arc<Self>,
         visit: Arc<Visit>,
-        client: ClientInfo,
         name: String,
         _: JsonObject,
     ) -> BoxFuture<'static, Outcome> {
-        Box::pin(async move { Ok(self.act(&visit, &client, &name).await) })
+        Box::pin(async move { Ok(self.act(&visit, &name).await) })
     }
 }
 
 impl Scripted {
-    async fn act(&self, visit: &Visit, client: &ClientInfo, tool: &str) -> CallToolResult {
+    async fn act(&self, visit: &Visit, tool: &str) -> CallToolResult {
         match tool {
             "panic" => panic!("as told"),
             "hang" => std::future::pending().await,
@@ -83,7 +83,7 @@ impl Scripted {
             _ => {}
         }
         let tenant = visit.known().principal.tenant().unwrap().label.to_string();
-        let text = format!("tenant={tenant} client={}", client.name);
+        let text = format!("tenant={tenant} client={}", visit.client().name);
         CallToolResult::success(vec![ContentBlock::text(text)])
     }
 }
@@ -91,6 +91,10 @@ impl Scripted {
 impl ServerHandler for Scripted {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Cow::Borrowed(&era::REVISIONS)
     }
 
     async fn list_tools(
@@ -108,8 +112,7 @@ impl ServerHandler for Scripted {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let visit = Visit::of(&context)?;
-        let client = visit.client(&context);
-        Ok(self.act(&visit, &client, &request.name).await.into())
+        Ok(self.act(&visit, &request.name).await.into())
     }
 }
 
@@ -131,8 +134,20 @@ impl World {
 
     /// With handlers that answer plain calls themselves; `script` is theirs.
     pub(in crate::mcp) fn direct(script: &Scripted) -> Self {
+        Self::direct_with(script, |_| {})
+    }
+
+    pub(in crate::mcp) fn direct_with(
+        script: &Scripted,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let script = Scripted { direct: true, ..script.clone() };
-        Self::around(|_| {}, |_, _| script)
+        Self::around(change, |_, _| script)
+    }
+
+    /// One whose sessions the library keeps, and one whose sessions the ledger keeps alone.
+    pub(in crate::mcp) fn both(change: impl Fn(&mut Settings)) -> [Self; 2] {
+        [Self::with(&change), Self::direct_with(&Scripted::default(), &change)]
     }
 }
 

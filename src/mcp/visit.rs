@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Visit {
     known: Known,
-    client: Option<ClientInfo>,
+    client: ClientInfo,
     failed: AtomicBool,
     /// The error that outweighs whatever the handler made of it.
     overruled: OnceLock<Error>,
@@ -31,9 +31,9 @@ pub struct Visit {
 }
 
 impl Visit {
-    /// A request; `client` is known beforehand in the stateless revision only.
+    /// A request; `client` is what it says of itself, now or when its session was opened.
     #[must_use]
-    pub fn new(known: Known, client: Option<ClientInfo>) -> Arc<Self> {
+    pub fn new(known: Known, client: ClientInfo) -> Arc<Self> {
         Arc::new(Self {
             known,
             client,
@@ -65,14 +65,10 @@ impl Visit {
         &self.known
     }
 
-    /// What the client says it is: in this request, or else when its session was opened.
+    /// What the client says it is.
     #[must_use]
-    pub fn client(&self, context: &RequestContext<RoleServer>) -> ClientInfo {
-        self.client.clone().unwrap_or_else(|| {
-            context.client_info().map_or_else(ClientInfo::default, |client| {
-                ClientInfo::new(&client.name, &client.version)
-            })
-        })
+    pub fn client(&self) -> &ClientInfo {
+        &self.client
     }
 
     /// The request was answered with an error.

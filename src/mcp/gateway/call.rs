@@ -9,7 +9,6 @@ use serde::Deserialize;
 
 use super::{Answer, Gateway, Handlers, Refusal, Tally, Visit, post::ended};
 use crate::{
-    domain::client::ClientInfo,
     mcp::{
         direct::{self, PlainCall, PlainCalls},
         era::Era,
@@ -18,6 +17,9 @@ use crate::{
     },
     registry::ledger::Session,
 };
+
+/// `Content-Type` of a stream of events.
+pub(super) const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 /// A plain call and who answers it.
 pub(super) struct Direct {
@@ -29,7 +31,7 @@ impl<H: Handlers> Gateway<H> {
     /// The plain call that this message is, where it may be answered as one.
     pub(super) fn direct(&self, message: &Message<'_>, era: Era) -> Option<Direct> {
         // Who asked for events everywhere gets them from the library.
-        let calls = self.services.handlers().plain_calls().filter(|_| self.json_response)?;
+        let calls = self.quiet.clone().filter(|_| self.json_response)?;
         Some(Direct { calls, call: PlainCall::of(message, era)? })
     }
 
@@ -38,17 +40,16 @@ impl<H: Handlers> Gateway<H> {
         direct: Direct,
         message: &Message<'_>,
         visit: Arc<Visit>,
-        client: ClientInfo,
         tally: Tally,
     ) -> Answer {
         let Direct { calls, call } = direct;
-        let work = calls.call(visit, client, call.name, call.arguments);
+        let work = calls.call(visit, call.name, call.arguments);
         let outcome = tokio::select! {
             biased;
             outcome = work => outcome,
             () = tally.session().ended().cancelled() => return Err(ended()),
         };
-        Self::count(direct::reply(message.id, Era::Stateless, outcome), tally)
+        Self::count(direct::reply(message.id, &outcome), tally)
     }
 
     /// A call within a session. It runs in a task, because a client that hangs up has not
@@ -65,7 +66,7 @@ impl<H: Handlers> Gateway<H> {
         let id = serde_json::from_str(message.id).map_err(|_| same())?;
         let under_way = self.under_way.begin(session.id(), id).ok_or_else(same)?;
         let Direct { calls, call } = direct;
-        let work = calls.call(visit, session.client().clone(), call.name, call.arguments);
+        let work = calls.call(visit, call.name, call.arguments);
         let running = self.means.tasks.spawn(async move {
             tokio::select! {
                 biased;
@@ -76,7 +77,12 @@ impl<H: Handlers> Gateway<H> {
         });
         match running.await {
             Ok(Some(outcome)) => {
-                Self::count(direct::reply(message.id, Era::Session, outcome?), tally)
+                let outcome = outcome?.map(|mut result| {
+                    // The revisions with sessions have no such member.
+                    result.result_type = None;
+                    result
+                });
+                Self::count(direct::reply(message.id, &outcome), tally)
             }
             Ok(None) => Ok(nothing()),
             Err(_) => Err(Refusal::internal()),
@@ -103,7 +109,6 @@ impl<H: Handlers> Gateway<H> {
 /// A stream without an event: nobody waits for an answer.
 fn nothing() -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    let events = HeaderValue::from_static("text/event-stream");
-    response.headers_mut().insert(header::CONTENT_TYPE, events);
+    response.headers_mut().insert(header::CONTENT_TYPE, EVENTS);
     response
 }

@@ -75,18 +75,32 @@ impl<H: Handlers> Gateway<H> {
         let caller =
             known.principal.caller(client.clone(), era::STATELESS.to_owned(), known.address);
         let session = self.means.ledger.enter(caller)?;
-        let visit = Visit::new(known, Some(client.clone()));
+        let visit = Visit::new(known, client);
         let tally = Tally::new(Arc::clone(&session), Arc::clone(&visit), length(body));
         if let Some(direct) = self.direct(message, Era::Stateless) {
-            return Self::call_alone(direct, message, visit, client, tally).await;
+            return Self::call_alone(direct, message, visit, tally).await;
         }
+        self.through(parts, body.clone(), message, tenant, visit, tally).await
+    }
+
+    /// Through the library, which keeps nothing of it afterwards.
+    pub(super) async fn through(
+        &self,
+        parts: Parts,
+        body: Bytes,
+        message: &Message<'_>,
+        tenant: &Tenant,
+        visit: Arc<Visit>,
+        tally: Tally,
+    ) -> Answer {
+        let session = Arc::clone(tally.session());
         let service = self.services.of(tenant)?;
         // Asked for before the work starts: afterwards a refusal would throw a done thing away.
         let streams = !self.json_response || message.method == "subscriptions/listen";
         let place = if streams { Some(self.place(tenant)?) } else { None };
         let response = tokio::select! {
             biased;
-            answer = Self::serve(&service, parts, body.clone(), visit) => answer?,
+            answer = Self::serve(&service, parts, body, visit) => answer?,
             () = session.ended().cancelled() => return Err(ended()),
         };
         self.release(response, tally, place, service, tenant)

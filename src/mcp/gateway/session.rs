@@ -47,7 +47,10 @@ impl<H: Handlers> Gateway<H> {
         let reservation = self.means.ledger.reserve(caller)?;
         let place = self.place(tenant)?;
         let service = self.services.of(tenant)?;
-        let visit = Visit::new(known, Some(client));
+        if self.quiet.is_some() {
+            return self.begin(&body, message, tenant, reservation);
+        }
+        let visit = Visit::new(known, client);
 
         // In a task, because a client that hangs up half-way would else leave a session that
         // the library has opened and the ledger does not know.
@@ -108,12 +111,15 @@ impl<H: Handlers> Gateway<H> {
         known: Known,
     ) -> Answer {
         let session = self.session(&parts, &known)?;
-        let visit = Visit::new(known, None);
+        let visit = Visit::new(known, session.client().clone());
         let tally = Tally::new(Arc::clone(&session), Arc::clone(&visit), length(&body));
         if let Some(direct) = self.direct(message, Era::Session) {
             return self.call_within(direct, message, visit, tally).await;
         }
         self.cancel(&session, message, &body);
+        if self.quiet.is_some() {
+            return self.quietly(parts, body, message, tenant, visit, tally).await;
+        }
         let service = self.services.of(tenant)?;
         // In these revisions every answer of the library to a request is a stream.
         let place = if message.kind == Kind::Request { Some(self.place(tenant)?) } else { None };
@@ -136,9 +142,12 @@ impl<H: Handlers> Gateway<H> {
             return Err(Refusal::method("POST"));
         }
         let session = self.session(&parts, &known)?;
-        let service = self.services.of(tenant)?;
         let place = self.place(tenant)?;
-        let visit = Visit::new(known, None);
+        if self.quiet.is_some() {
+            return Ok(self.silence(&session, place));
+        }
+        let service = self.services.of(tenant)?;
+        let visit = Visit::new(known, session.client().clone());
         parts.headers.insert(header::ACCEPT, headers::BOTH_MEDIA);
         let response = Self::serve(&service, parts, Bytes::new(), visit).await?;
         // Counted now: the stream may stay open for days.
@@ -154,7 +163,7 @@ impl<H: Handlers> Gateway<H> {
         }
         let session = self.session(parts, known)?;
         session.close();
-        if let Some(id) = headers::one(&parts.headers, &SESSION_ID)? {
+        if let (None, Some(id)) = (&self.quiet, headers::one(&parts.headers, &SESSION_ID)?) {
             let service = self.services.of(tenant)?;
             // Now, not when the watcher comes to it: the answer says that it is done.
             let _ = service.sessions.close_session(&id.into()).await;

@@ -3,6 +3,7 @@
 
 mod call;
 mod door;
+mod quiet;
 mod sessions;
 
 use crate::mcp::testing as world;

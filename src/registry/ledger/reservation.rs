@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Caller, Desk, Session};
-use crate::domain::tenant::Tenant;
+use crate::domain::{random, tenant::Tenant};
 
 /// A place for one protocol session: it counts against the caps from now on, and is given back
 /// when it is dropped without having been bound.
@@ -32,6 +32,15 @@ impl Reservation {
         let Self { caller, mut place } = self;
         place.bound = true;
         place.desk.open_protocol(caller, place.tenant.clone(), protocol_id)
+    }
+
+    /// Opens the session under a protocol id made here, of 160 random bits: the id, to be told
+    /// to the client and to nobody else, and the session.
+    #[must_use]
+    pub fn open(self) -> (String, Arc<Session>) {
+        let id = random::token(self.place.desk.entropy.as_ref(), 32);
+        let session = self.bind(&id);
+        (id, session)
     }
 }
 
