@@ -53,6 +53,15 @@
 //! own, and the ledger checks before rmcp sees the request that the session belongs to the very
 //! key that asks. One of the two would do; both hold, and each has its test.
 //!
+//! ## Why the ledger keeps sessions
+//!
+//! rmcp holds tasks and channels for every session, about 60 KiB, so that a handler may speak to
+//! the client at any time. Ours only ever answer. For such handlers a session is an entry in the
+//! ledger and nothing else: `initialize` is answered at once, a message in the session is served
+//! like one that stands alone, and the stream that a client may open stays silent. Handlers that
+//! do speak first keep rmcp's sessions, and then entry and session live and die together; the
+//! conformance suite drives these, and the tests of the gateway run over both.
+//!
 //! ## Why plain calls pass rmcp by
 //!
 //! rmcp reads each message into types that hold any message there is, and runs it in tasks of

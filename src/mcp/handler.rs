@@ -23,6 +23,7 @@ use rmcp::{
     },
     service::RequestContext,
 };
+use serde_json::Value;
 
 use super::{
     cursor::Cursors,
@@ -197,8 +198,14 @@ impl ServerHandler for MemoryHandler {
         context: Context,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let visit = Visit::of(&context)?;
-        let body =
-            self.read(&visit, &request.uri).await.map_err(|error| refused(&error, &visit))?;
+        let body = self.read(&visit, &request.uri).await.map_err(|error| {
+            let mut error = refused(&error, &visit);
+            // SEP-2164: which of several reads it was that found nothing.
+            if let Some(Value::Object(data)) = &mut error.data {
+                data.insert("uri".to_owned(), request.uri.clone().into());
+            }
+            error
+        })?;
         let contents = vec![map::body(body, request.uri)];
         Ok(ReadResourceResult::new(contents).with_cache_scope(CacheScope::Private).into())
     }

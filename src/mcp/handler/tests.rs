@@ -117,6 +117,11 @@ async fn i4_anothers_memory_is_an_unknown_one() {
     let none = world.uri(&bob, &format!("memory://{unknown}")).await;
     assert_eq!(foreign["error"]["code"], -32602);
     assert_eq!(foreign["error"]["message"], none["error"]["message"]);
+    assert_eq!(foreign["error"]["data"]["uri"], format!("memory://{id}"));
+    for answer in [&foreign, &none] {
+        let names: Vec<_> = answer["error"]["data"].as_object().unwrap().keys().collect();
+        assert_eq!(names, ["request_id", "uri"], "{answer}");
+    }
 
     let own = world.uri(&alice, &format!("memory://{id}")).await;
     assert_eq!(own["result"]["contents"][0]["text"], "canary");
