@@ -9,10 +9,14 @@
 
 use std::fmt;
 
-use argon2::{Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier};
+use argon2::{
+    Algorithm, Argon2, Block, Params, PasswordHash, Version,
+    password_hash::phc::{Output, ParamsString, Salt},
+};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use zeroize::Zeroize as _;
 
 use crate::domain::{Error, Result, random::Entropy, secret::Secret};
 
@@ -22,6 +26,10 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 /// Lanes.
 const LANES: u32 = 1;
+/// Memory that is asked for, in KiB, of which one run touches [`MEMORY_KIB`]. The C library gives
+/// so large a piece back to the system when it is freed, and keeps smaller ones: 19 MiB would
+/// stay with the process for good.
+const ASKED_KIB: usize = 40 * 1024;
 
 /// Makes tags. Its key lives in `control.db`, because tags outlive the process.
 #[derive(Clone)]
@@ -68,9 +76,13 @@ impl Proof {
     ) -> Result<Self> {
         let mut salt = [0_u8; 16];
         entropy.fill(&mut salt);
-        let hash = argon2id()?
-            .hash_password_with_salt(secret.expose().as_bytes(), &salt)
-            .map_err(Error::internal)?;
+        let hash = PasswordHash {
+            algorithm: argon2::ARGON2ID_IDENT,
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&costs()?).map_err(Error::internal)?,
+            salt: Some(Salt::new(&salt).map_err(Error::internal)?),
+            hash: Some(Output::new(&argon2id(secret, &salt)?).map_err(Error::internal)?),
+        };
         Ok(Self { tag: tagger.tag(secret), hash: hash.to_string().into() })
     }
 
@@ -108,17 +120,32 @@ impl Proof {
     /// Whether this is the secret. SECURITY: argon2; to be run on the verifier's pool only.
     #[must_use]
     pub fn matches(&self, secret: &Secret) -> bool {
-        argon2id().is_ok_and(|argon2| {
-            let hash = &*self.hash;
-            PasswordVerifier::<str>::verify_password(&argon2, secret.expose().as_bytes(), hash)
-                .is_ok()
-        })
+        let Ok(PasswordHash { salt: Some(salt), hash: Some(hash), .. }) =
+            PasswordHash::new(&self.hash)
+        else {
+            return false;
+        };
+        let computed = argon2id(secret, salt.as_ref());
+        computed.is_ok_and(|computed| computed.ct_eq(hash.as_bytes()).into())
     }
 }
 
-fn argon2id() -> Result<Argon2<'static>> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Error::internal)?;
-    Ok(Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params))
+fn costs() -> Result<Params> {
+    Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Error::internal)
+}
+
+fn argon2id(secret: &Secret, salt: &[u8]) -> Result<[u8; Params::DEFAULT_OUTPUT_LEN]> {
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    let costs = costs()?;
+    let mut memory = Vec::with_capacity(ASKED_KIB);
+    memory.resize(costs.block_count(), Block::new());
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, costs)
+        .hash_password_into_with_memory(secret.expose().as_bytes(), salt, &mut output, &mut memory)
+        .map_err(Error::internal)?;
+    // What is left in it would help nobody who has not got 256 random bits already; it is wiped
+    // all the same.
+    memory.zeroize();
+    Ok(output)
 }
 
 /// SECURITY: neither tag nor hash. Test: `i5_no_debug_output_shows_a_secret`.
