@@ -242,6 +242,9 @@ impl Dispatch {
         });
         if let Err(error) = &result {
             visit.fail_with(error);
+            if error.kind() == Kind::Unavailable {
+                self.means.stats.store_failed();
+            }
             if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
                 let request = &visit.known().request_id;
                 tracing::error!(%error, what, %request, "a call failed");
