@@ -52,7 +52,8 @@
 //! afterwards per key (`limits.per_key`), and tool calls apart if `limits.tool_calls_per_key` is
 //! set. A limit of 100 per hour lets 100 through at once and then one every 36 seconds. Failed
 //! credentials count against the address and against the key id they name. Every answer carries
-//! `RateLimit-Policy` and `RateLimit`, a refusal also `Retry-After`.
+//! `RateLimit-Policy` and `RateLimit`, a refusal also `Retry-After`. What a tenant has under way
+//! at once (requests, streams, sessions) is limited apart, and its refusals carry the same three.
 //!
 //! ## When the disk is full
 //!

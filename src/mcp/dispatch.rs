@@ -176,7 +176,6 @@ impl Dispatch {
         let Some(decision) = self.means.rates.tool_call(key) else { return Ok(()) };
         if !decision.allowed {
             self.means.stats.limited(decision.class);
-            visit.limited_by(decision);
         }
         decision.check()
     }
