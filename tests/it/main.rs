@@ -18,4 +18,5 @@ mod sessions;
 mod sources;
 mod start;
 mod stop;
+mod unreadable;
 mod world;
