@@ -32,12 +32,6 @@ impl Paths {
         self.root.join("LOCK")
     }
 
-    /// There only while the disk is being tried.
-    #[must_use]
-    pub fn trial(&self) -> PathBuf {
-        self.root.join("TRIAL")
-    }
-
     /// Tenants, keys, session ledger.
     #[must_use]
     pub fn control_db(&self) -> PathBuf {

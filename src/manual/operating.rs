@@ -57,11 +57,12 @@
 //!
 //! ## When the disk is full
 //!
-//! `/readyz` says 503 while the disk of the data directory has less than 8 MiB free, is read-only
-//! or cannot be written, and 200 again within seconds of the end of that. `/healthz` stays 200:
-//! a restart would not help. What is stored can still be read. Why it is unready stands in the
-//! log, once, and as `disk_state` in `/admin/stats`. One tenant's damaged file makes nobody
-//! unready; `store_failures` there counts the calls that failed for such reasons.
+//! `/readyz` says 503 while the disk of the data directory (or of `tenants/` in it, where that is
+//! another) has less than 8 MiB free, is read-only or cannot be written, and 200 again within
+//! seconds of the end of that. `/healthz` stays 200: a restart would not help. What is stored can
+//! still be read. Why it is unready stands in the log, once, and as `disk_state` in
+//! `/admin/stats`. One tenant's damaged file makes nobody unready; `store_failures` there counts
+//! the calls that failed for such reasons.
 //!
 //! ## Signals
 //!

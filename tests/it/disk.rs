@@ -1,4 +1,4 @@
-//! A disk that is full shows, and so does the end of it.
+//! A disk that is full for the tenants alone shows, and so does the end of it.
 
 use std::{
     fs::File,
@@ -24,8 +24,8 @@ fn a_full_disk_makes_unready_and_room_makes_ready_again() {
     assert_eq!(ready(&world).status, 200);
 
     // The mount is the process's own, and is reached through it.
-    let root = format!("/proc/{}/root{}", world.process().pid(), world.data().display());
-    let filler = format!("{root}/filler");
+    let tenants = world.data().join("tenants");
+    let filler = format!("/proc/{}/root{}/filler", world.process().pid(), tenants.display());
     let mut file = File::create(&filler).unwrap();
     let full = loop {
         if let Err(error) = file.write_all(&[7; 1 << 16]) {

@@ -53,8 +53,8 @@ impl World {
         Self { directory, process, env }
     }
 
-    /// A server with default settings whose data directory is a file system of this size;
-    /// `None` where this user may mount nothing.
+    /// A server with default settings whose tenants are on a file system of this size; `None`
+    /// where this user may mount nothing.
     pub(crate) fn on_disk_of(size: &str) -> Option<Self> {
         let keys = format!("acme:{ACME},globex:{GLOBEX}");
         let env = [("MCP_API_KEYS", keys.as_str()), ("MCP_ADMIN_KEY", OPERATOR)];

@@ -1,8 +1,9 @@
 //! The program as a child process: started on a free port, watched, killed by its id.
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -39,8 +40,8 @@ impl Process {
         Self::start(data, || program(data, env))
     }
 
-    /// The same, with a file system of `size` of its own mounted on the data directory; `None`
-    /// where this user may mount nothing. It goes with the process.
+    /// The same, with the tenants on a file system of `size` of their own; `None` where this user
+    /// may mount nothing. It goes with the process.
     pub(crate) fn serve_on_disk_of(
         size: &str,
         data: &Path,
@@ -49,10 +50,13 @@ impl Process {
         let mount = format!(r#"mount -t tmpfs -o size={size},mode=700 tmpfs "$0""#);
         let private = |script: &str| {
             let mut command = Command::new("/usr/bin/unshare");
-            command.args(["--mount", "/bin/sh", "-c", script]).arg(data).arg(PROGRAM);
+            let tenants = data.join("tenants");
+            command.args(["--mount", "/bin/sh", "-c", script]).arg(tenants).arg(PROGRAM);
             command
         };
-        fs::create_dir(data).unwrap();
+        for directory in [data, &data.join("tenants")] {
+            DirBuilder::new().mode(0o700).create(directory).unwrap();
+        }
         if !private(&mount).status().is_ok_and(|status| status.success()) {
             return None;
         }

@@ -26,11 +26,15 @@ async fn big_heads_are_refused_by_the_stage_and_not_by_the_parser() {
 }
 
 #[tokio::test]
-async fn an_answer_is_read_though_the_client_is_still_sending() {
+async fn a_client_that_is_still_sending_is_not_reset() {
     let server = start(local()).await;
-    // Far more than is read before the refusal: closed at once, the rest would reset the answer.
-    let answer = server.exchange(&get("/", &format!("X: {}\r\n", "a".repeat(800_000)))).await;
-    assert!(answer.ends_with("UNREADABLE false"), "{answer}");
+    let mut socket = server.connect().await;
+    socket.write_all(b"nonsense\r\n\r\n").await.unwrap();
+    assert!(read_all(&mut socket).await.ends_with("UNREADABLE false"));
+    // A reset could take an answer away that the client has not read yet.
+    for _ in 0..32 {
+        socket.write_all(&[b'x'; 4096]).await.unwrap();
+    }
     server.end().await;
 }
 
@@ -38,8 +42,9 @@ async fn an_answer_is_read_though_the_client_is_still_sending() {
 async fn i12_a_client_that_lingers_does_not_hold_a_drain() {
     let server = start(Listen { drain_timeout: Duration::from_secs(1), ..local() }).await;
     let mut socket = server.connect().await;
-    socket.write_all(b"nonsense\r\n\r\n").await.unwrap();
-    assert!(read_all(&mut socket).await.starts_with("HTTP/1.1 400"));
+    let bytes = get("/", "") + "nonsense\r\n\r\n";
+    socket.write_all(bytes.as_bytes()).await.unwrap();
+    assert!(read_all(&mut socket).await.contains("HTTP/1.1 400"));
     assert_eq!(server.end().await, Drained { cut: 0 });
     drop(socket);
 }
