@@ -36,16 +36,13 @@ impl DiskWatch {
         if std::mem::replace(&mut self.disk, disk) == disk {
             return;
         }
-        match disk {
-            Disk::Writable => tracing::info!("the disk takes writes again"),
-            Disk::Full => tracing::error!(
-                "the disk of the data directory is full; make room, until then nothing is stored"
-            ),
-            Disk::ReadOnly => {
-                tracing::error!("the disk of the data directory is read-only; mount it for writing")
-            }
-            Disk::Failing => tracing::error!("the disk of the data directory cannot be written"),
-        }
+        let why = match disk {
+            Disk::Writable => return tracing::info!("the disk takes writes again"),
+            Disk::Full => "full; make room, until then nothing is stored",
+            Disk::ReadOnly => "read-only; mount it for writing",
+            Disk::Failing => "failing; look at the system's log",
+        };
+        tracing::error!("the disk of the data directory is {why}");
     }
 }
 

@@ -28,7 +28,7 @@ fn a_full_disk_makes_unready_and_room_makes_ready_again() {
     let filler = format!("/proc/{}/root{}/filler", world.process().pid(), tenants.display());
     let mut file = File::create(&filler).unwrap();
     let full = loop {
-        if let Err(error) = file.write_all(&[7; 1 << 16]) {
+        if let Err(error) = file.write_all(&[7; 4096]) {
             break error;
         }
     };
