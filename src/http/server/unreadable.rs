@@ -8,7 +8,10 @@
 //!
 //! How the bare answer is told from ours: hyper speaks by itself only between two answers. So
 //! what it writes while nothing is under way, after everything before it was flushed and with no
-//! new request begun, is its own. That costs a request two loads of an atomic.
+//! new request begun, is its own. That costs a request a few loads of an atomic.
+//!
+//! One bare answer still gets out: the one that hyper appends to an answer of ours which it could
+//! not flush, because the client sends and reads nothing. Only that client gets to see it.
 
 use std::{
     convert::Infallible,
