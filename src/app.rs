@@ -5,6 +5,7 @@
 //! until it is told to stop, and returns when nothing of it runs any more (I12).
 
 mod control;
+mod disk_watch;
 mod housekeeping;
 mod run;
 mod signals;
@@ -49,7 +50,7 @@ pub struct App {
     stop: Stop,
     tasks: TaskTracker,
     /// Held for the lock on the directory.
-    _data: DataDir,
+    data: DataDir,
 }
 
 /// What a set of handlers may be built from.
@@ -163,7 +164,7 @@ impl App {
             tasks: tasks.clone(),
             settings,
         };
-        Ok(Self { state: Arc::new(state), stores, bound, stop, tasks, _data: data })
+        Ok(Self { state: Arc::new(state), stores, bound, stop, tasks, data })
     }
 
     /// Where the public listener listens, with the real port.

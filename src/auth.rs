@@ -119,7 +119,7 @@ impl Authenticator {
             self.stats.limited(Class::Failures);
             let retry_after = decision.retry_after;
             return Error::new(
-                Kind::LimitReached { retry_after },
+                Kind::LimitReached(decision.reached()),
                 format!("too many bad credentials; retry in {} s", whole_seconds(retry_after)),
             );
         }

@@ -5,15 +5,22 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::Notify, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::{http::state::State, store::pool::TenantStores};
+use super::disk_watch::DiskWatch;
+use crate::{db::disk::Probe, http::state::State, store::pool::TenantStores};
 
 /// Expired keys end their streams within this (I9 promises five seconds).
 const TICK: Duration = Duration::from_secs(1);
 /// Ticks between two clean-ups of the limiters.
 const TICKS_A_MINUTE: u32 = 60;
 
-/// Once a second until `stopped`: keys, sessions, stores; once a minute: limiters.
-pub(super) async fn tick(state: Arc<State>, stores: Arc<TenantStores>, stopped: CancellationToken) {
+/// Once a second until `stopped`: keys, sessions, stores, the disk; once a minute: limiters.
+pub(super) async fn tick(
+    state: Arc<State>,
+    stores: Arc<TenantStores>,
+    disk: Probe,
+    stopped: CancellationToken,
+) {
+    let mut watch = DiskWatch::default();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for count in 1_u32.. {
@@ -22,22 +29,31 @@ pub(super) async fn tick(state: Arc<State>, stores: Arc<TenantStores>, stopped: 
         }
         stores.sweep();
         let swept = Arc::clone(&state);
+        let look = watch.due(state.stats.store_failures());
+        let disk = disk.clone();
         // Batches are written here, so this is work for the blocking pool.
         let work = state.tasks.spawn_blocking(move || {
             if count % TICKS_A_MINUTE == 0 {
                 swept.shield.sweep();
                 swept.rates.sweep();
             }
-            swept.registry.sweep()
+            (look.map(|look| disk.look(look)), swept.registry.sweep())
         });
-        match work.await {
-            Ok(Ok(())) => state.readiness.store(true),
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the registry cannot be written");
-                state.readiness.store(false);
+        let (found, swept) = match work.await {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%error, "housekeeping failed");
+                continue;
             }
-            Err(error) => tracing::error!(%error, "housekeeping failed"),
+        };
+        if let Some(disk) = found {
+            watch.found(disk);
+            state.readiness.disk(disk);
         }
+        if let Err(error) = &swept {
+            tracing::error!(%error, "the registry cannot be written");
+        }
+        state.readiness.registry(swept.is_ok());
     }
 }
 

@@ -11,7 +11,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, housekeeping, signals};
-use crate::http::{server::Drained, stack, tls};
+use crate::{
+    db::disk::Probe,
+    http::{server::Drained, stack, tls},
+};
 
 impl App {
     /// Serves until SIGTERM or SIGINT.
@@ -24,7 +27,7 @@ impl App {
 
     /// Serves until `asked` is cancelled. `reload` asks for new certificates and policies.
     pub async fn serve(self, asked: CancellationToken, reload: Arc<Notify>) -> Drained {
-        let Self { state, stores, bound, stop, tasks, _data } = self;
+        let Self { state, stores, bound, stop, tasks, data } = self;
         let quiet = CancellationToken::new();
         let certificates_changed = Arc::new(Notify::new());
         if let Some(certificates) = state.certificates.clone() {
@@ -37,7 +40,12 @@ impl App {
             certificates_changed,
             quiet.clone(),
         ));
-        tasks.spawn(housekeeping::tick(Arc::clone(&state), Arc::clone(&stores), quiet.clone()));
+        tasks.spawn(housekeeping::tick(
+            Arc::clone(&state),
+            Arc::clone(&stores),
+            Probe::of(data.paths()),
+            quiet.clone(),
+        ));
         let readiness = Arc::clone(&state.readiness);
         readiness.serving();
         tasks.spawn({
@@ -61,6 +69,8 @@ impl App {
             tracing::error!(%error, "the session totals were not written");
         }
         tracing::info!(cut = drained.cut, "stopped");
+        // The lock on the directory is the last to go.
+        drop(data);
         drained
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     config::auth::EnvironmentKey,
     domain::{
         key::{PresentedKey, Role},
-        limits::Rate,
+        limits::{Limit, Rate, Reached},
         random::OsEntropy,
         secret::Secret,
         tenant::TenantLabel,
@@ -328,7 +328,10 @@ async fn bad_keys_are_limited_and_the_good_one_beside_them_is_not() {
         assert_eq!(kind(refused), Kind::Unauthenticated);
     }
     let limited = world.authenticate(guess().reveal().expose()).await.unwrap_err();
-    let Kind::LimitReached { retry_after } = limited.kind() else { panic!("{limited:?}") };
+    let Kind::LimitReached(Reached { limit, retry_after }) = limited.kind() else {
+        panic!("{limited:?}")
+    };
+    assert_eq!(limit, Limit::Rate(Class::Failures, Rate::new(3, 60)));
     assert!(Duration::ZERO < retry_after && retry_after <= Duration::from_secs(20));
     // Same address, same key id, first use: it still works.
     assert!(world.authenticate(secret.expose()).await.is_ok());

@@ -5,6 +5,8 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
+use super::limits::Reached;
+
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -24,10 +26,7 @@ pub enum Kind {
     /// Larger than a size limit allows.
     TooLarge,
     /// A rate or count limit was reached.
-    LimitReached {
-        /// When a retry can succeed.
-        retry_after: Duration,
-    },
+    LimitReached(Reached),
     /// The server is full or draining.
     Overloaded {
         /// When a retry can succeed.

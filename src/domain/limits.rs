@@ -62,3 +62,47 @@ impl Class {
         }
     }
 }
+
+/// What there may be so many of at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AtOnce {
+    /// Requests of one tenant under way.
+    Requests,
+    /// Open streams of one tenant.
+    Streams,
+    /// Protocol sessions of one tenant.
+    Sessions,
+    /// Protocol sessions of the whole deployment.
+    AllSessions,
+}
+
+impl AtOnce {
+    /// The policy name in headers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => "requests-at-once",
+            Self::Streams => "streams",
+            Self::Sessions => "sessions",
+            Self::AllSessions => "all-sessions",
+        }
+    }
+}
+
+/// One limit and its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// So many in a window.
+    Rate(Class, Rate),
+    /// So many at once.
+    Places(AtOnce, usize),
+}
+
+/// A limit that was reached: nothing of it is left until `retry_after`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// Which, and how much it allows.
+    pub limit: Limit,
+    /// When a retry can succeed.
+    pub retry_after: Duration,
+}

@@ -100,11 +100,9 @@ impl From<Error> for Refusal {
         if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
             tracing::error!(%error, "a request failed");
         }
-        let refusal = Self::new(refusal::status(error.kind()), error.public().to_owned());
-        match refusal::retry_after(error.kind()) {
-            Some(wait) => refusal.retry_after(wait),
-            None => refusal,
-        }
+        let mut refusal = Self::new(refusal::status(error.kind()), error.public().to_owned());
+        refusal.headers = refusal::headers(error.kind());
+        refusal
     }
 }
 
@@ -143,6 +141,7 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::limits::{AtOnce, Limit, Reached};
 
     fn asker(path: &str) -> Asker {
         Asker::of(&Request::builder().uri(path).body(()).unwrap())
@@ -191,12 +190,29 @@ mod tests {
     #[test]
     fn a_wait_is_rounded_up_and_never_zero() {
         let header = |ms| {
-            let kind = Kind::LimitReached { retry_after: Duration::from_millis(ms) };
+            let kind = Kind::Overloaded { retry_after: Duration::from_millis(ms) };
             let response = Refusal::from(Error::new(kind, "slow down")).answer(&asker("/admin"));
             response.headers()[header::RETRY_AFTER].clone()
         };
         assert_eq!(header(0), "1");
         assert_eq!(header(1), "1");
         assert_eq!(header(1001), "2");
+    }
+
+    #[test]
+    fn a_limit_has_its_numbers_in_either_language_and_once() {
+        let limit = Limit::Places(AtOnce::Requests, 64);
+        for path in ["/mcp", "/admin/keys"] {
+            let kind = Kind::LimitReached(Reached { limit, retry_after: Duration::from_secs(1) });
+            let response = Refusal::from(Error::new(kind, "slow down")).answer(&asker(path));
+            for (name, value) in [
+                ("ratelimit-policy", r#""requests-at-once";q=64;qu="concurrent-requests""#),
+                ("ratelimit", r#""requests-at-once";r=0;t=1"#),
+                ("retry-after", "1"),
+            ] {
+                let found: Vec<_> = response.headers().get_all(name).iter().collect();
+                assert_eq!(found, [value], "{name} at {path}");
+            }
+        }
     }
 }

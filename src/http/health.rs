@@ -2,9 +2,12 @@
 //!
 //! Liveness says only that the process answers; it never touches the store, because restarting
 //! memgate does not repair a disk. Readiness says whether traffic is welcome. Neither says more
-//! than that to whoever asks.
+//! than that to whoever asks; why it is not welcome stands in `/admin/stats` and in the log.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{
+    PoisonError, RwLock,
+    atomic::{AtomicBool, AtomicU8, Ordering},
+};
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, Request, StatusCode, header};
@@ -13,16 +16,19 @@ use super::{
     error::{JSON, Refusal},
     state::State,
 };
+use crate::db::disk::Disk;
 
 const STARTING: u8 = 0;
 const SERVING: u8 = 1;
 const DRAINING: u8 = 2;
 
-/// Whether traffic is welcome: not while starting, not while draining, not without the store.
+/// Whether traffic is welcome: not while starting, not while draining, not without the registry,
+/// not while nothing can be stored. One tenant's fault is no reason (I11).
 #[derive(Debug, Default)]
 pub struct Readiness {
     phase: AtomicU8,
-    store_lost: AtomicBool,
+    registry_lost: AtomicBool,
+    disk: RwLock<Disk>,
 }
 
 impl Readiness {
@@ -37,15 +43,28 @@ impl Readiness {
         self.phase.store(DRAINING, Ordering::Relaxed);
     }
 
-    /// Whether the databases could be used when they were used last.
-    pub fn store(&self, usable: bool) {
-        self.store_lost.store(!usable, Ordering::Relaxed);
+    /// Whether the registry could be written when it was written last.
+    pub fn registry(&self, usable: bool) {
+        self.registry_lost.store(!usable, Ordering::Relaxed);
+    }
+
+    /// What the disk was found to be when it was looked at last.
+    pub fn disk(&self, disk: Disk) {
+        *self.disk.write().unwrap_or_else(PoisonError::into_inner) = disk;
+    }
+
+    /// The same.
+    #[must_use]
+    pub fn disk_state(&self) -> Disk {
+        *self.disk.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether traffic is welcome.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.phase.load(Ordering::Relaxed) == SERVING && !self.store_lost.load(Ordering::Relaxed)
+        self.phase.load(Ordering::Relaxed) == SERVING
+            && !self.registry_lost.load(Ordering::Relaxed)
+            && self.disk_state() == Disk::Writable
     }
 }
 
@@ -80,14 +99,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn traffic_is_welcome_only_between_start_and_drain_and_with_a_store() {
+    fn traffic_is_welcome_only_between_start_and_drain_and_while_something_can_be_stored() {
         let readiness = Readiness::default();
         assert!(!readiness.is_ready(), "starting");
         readiness.serving();
         assert!(readiness.is_ready());
-        readiness.store(false);
-        assert!(!readiness.is_ready(), "without its store");
-        readiness.store(true);
+        readiness.registry(false);
+        assert!(!readiness.is_ready(), "without its registry");
+        readiness.registry(true);
+        for disk in [Disk::Full, Disk::ReadOnly, Disk::Failing] {
+            readiness.disk(disk);
+            assert!(!readiness.is_ready(), "{disk:?}");
+        }
+        readiness.disk(Disk::Writable);
         assert!(readiness.is_ready());
         readiness.draining();
         readiness.serving();

@@ -14,6 +14,7 @@ mod connection;
 pub mod peer;
 mod protocol;
 mod timed;
+pub mod unreadable;
 
 use std::{net::SocketAddr, sync::Arc};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::domain::{
     Error, Kind, Result,
-    limits::{Class, Rate},
+    limits::{Class, Limit, Rate, Reached},
 };
 
 /// One answer of one limiter.
@@ -42,9 +42,15 @@ impl Decision {
         };
         let seconds = whole_seconds(self.retry_after);
         Err(Error::new(
-            Kind::LimitReached { retry_after: self.retry_after },
+            Kind::LimitReached(self.reached()),
             format!("too many {what} (limit {}); retry in {seconds} s", self.rate),
         ))
+    }
+
+    /// The numbers of a refusal.
+    #[must_use]
+    pub fn reached(&self) -> Reached {
+        Reached { limit: Limit::Rate(self.class, self.rate), retry_after: self.retry_after }
     }
 }
 

@@ -1,33 +1,53 @@
 //! A decision as header values: `RateLimit-Policy`, `RateLimit`, `Retry-After`.
 //!
 //! The first two are the structured fields of draft-ietf-httpapi-ratelimit-headers-11. `t` and
-//! `Retry-After` name the same moment when the request is refused, as the draft asks.
+//! `Retry-After` name the same moment when the request is refused, as the draft asks. A limit of
+//! what may be there at once has no window, but the unit that the draft gives it.
 
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 
 use super::{Decision, decision::whole_seconds};
+use crate::domain::limits::{Class, Limit, Rate, Reached};
 
 /// `RateLimit-Policy`.
 pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// `RateLimit`.
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Writes a decision into an answer's headers. `Retry-After` comes only with a refusal.
+/// Writes what an allowed request left of its quota into its answer's headers.
 pub fn write(decision: &Decision, headers: &mut HeaderMap) {
-    let Decision { class, rate, remaining, .. } = decision;
-    let (name, window) = (class.as_str(), whole_seconds(rate.window));
-    let policy = format!("\"{name}\";q={};w={window}", rate.requests);
-    let state = format!("\"{name}\";r={remaining};t={}", reset_in(decision));
-    for (header, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
+    let name = decision.class.as_str();
+    let state = format!("\"{name}\";r={};t={}", decision.remaining, reset_in(decision));
+    for (header, value) in
+        [(RATE_LIMIT_POLICY, policy(decision.class, decision.rate)), (RATE_LIMIT, state)]
+    {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(header, value);
         }
     }
-    if !decision.allowed {
-        headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(decision.retry_after)));
-    }
+}
+
+/// The fields of a refusal: all three, whichever limit it was.
+pub fn refusal(reached: &Reached) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
+    let (name, policy) = match reached.limit {
+        Limit::Rate(class, rate) => (class.as_str(), policy(class, rate)),
+        Limit::Places(what, most) => {
+            let name = what.as_str();
+            (name, format!("\"{name}\";q={most};qu=\"concurrent-requests\""))
+        }
+    };
+    let wait = whole_seconds(reached.retry_after);
+    let state = format!("\"{name}\";r=0;t={wait}");
+    [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state), (RETRY_AFTER, wait.to_string())]
+        .into_iter()
+        .filter_map(|(header, value)| Some((header, HeaderValue::try_from(value).ok()?)))
+}
+
+fn policy(class: Class, rate: Rate) -> String {
+    let (name, window) = (class.as_str(), whole_seconds(rate.window));
+    format!("\"{name}\";q={};w={window}", rate.requests)
 }
 
 /// Seconds until the quota is whole again, or, with nothing left, until the next one comes.
@@ -44,32 +64,52 @@ fn reset_in(decision: &Decision) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::limits::{Class, Rate};
+    use crate::domain::limits::AtOnce;
 
-    fn written(allowed: bool, remaining: u32, retry_after: Duration) -> [String; 3] {
-        let rate = Rate::new(100, 3600);
-        let decision = Decision { class: Class::Requests, rate, allowed, remaining, retry_after };
-        let mut headers = HeaderMap::new();
-        write(&decision, &mut headers);
-        [RATE_LIMIT_POLICY, RATE_LIMIT, RETRY_AFTER].map(|name| {
+    const NAMES: [HeaderName; 3] = [RATE_LIMIT_POLICY, RATE_LIMIT, RETRY_AFTER];
+
+    fn texts(headers: &HeaderMap) -> [String; 3] {
+        NAMES.map(|name| {
             headers.get(name).map_or("none", |value| value.to_str().unwrap()).to_owned()
         })
     }
 
+    fn refused(limit: Limit, retry_after: Duration) -> [String; 3] {
+        texts(&refusal(&Reached { limit, retry_after }).collect())
+    }
+
     #[test]
     fn what_an_allowed_answer_carries() {
+        let decision = Decision {
+            class: Class::Requests,
+            rate: Rate::new(100, 3600),
+            allowed: true,
+            remaining: 12,
+            retry_after: Duration::ZERO,
+        };
+        let mut headers = HeaderMap::new();
+        write(&decision, &mut headers);
         assert_eq!(
-            written(true, 12, Duration::ZERO),
+            texts(&headers),
             [r#""requests";q=100;w=3600"#, r#""requests";r=12;t=3168"#, "none"]
         );
     }
 
     #[test]
     fn a_refusal_names_one_moment_twice() {
+        let limit = Limit::Rate(Class::Requests, Rate::new(100, 3600));
         assert_eq!(
-            written(false, 0, Duration::from_millis(35_100)),
+            refused(limit, Duration::from_millis(35_100)),
             [r#""requests";q=100;w=3600"#, r#""requests";r=0;t=36"#, "36"]
         );
-        assert_eq!(written(false, 0, Duration::ZERO)[2], "1");
+        assert_eq!(refused(limit, Duration::ZERO)[2], "1");
+    }
+
+    #[test]
+    fn a_limit_of_places_has_its_size_and_no_window() {
+        assert_eq!(
+            refused(Limit::Places(AtOnce::Streams, 16), Duration::from_secs(1)),
+            [r#""streams";q=16;qu="concurrent-requests""#, r#""streams";r=0;t=1"#, "1"]
+        );
     }
 }

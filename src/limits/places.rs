@@ -8,7 +8,11 @@ use std::{sync::Arc, time::Duration};
 use super::shards::Shards;
 use crate::{
     config,
-    domain::{Error, Kind, Result, tenant::TenantId},
+    domain::{
+        Error, Kind, Result,
+        limits::{AtOnce, Limit, Reached},
+        tenant::TenantId,
+    },
 };
 
 /// When to come back: a place is free as soon as one request ends, so soon.
@@ -100,12 +104,13 @@ impl Places {
         if taken {
             return Ok(Place { counts: self.counts.clone(), tenant: tenant.clone(), what });
         }
-        let what = match what {
-            What::Request => "requests under way",
-            What::Stream => "open streams",
+        let (class, what) = match what {
+            What::Request => (AtOnce::Requests, "requests under way"),
+            What::Stream => (AtOnce::Streams, "open streams"),
         };
+        let reached = Reached { limit: Limit::Places(class, most), retry_after: RETRY_AFTER };
         Err(Error::new(
-            Kind::LimitReached { retry_after: RETRY_AFTER },
+            Kind::LimitReached(reached),
             format!("too many {what} for this tenant (limit {most}); retry in 1 s"),
         ))
     }
@@ -145,7 +150,9 @@ mod tests {
         let [acme, globex] = [(); 2].map(|()| TenantId::random(&OsEntropy));
         let held = [places.request(&acme).unwrap(), places.request(&acme).unwrap()];
         let error = places.request(&acme).unwrap_err();
-        assert_eq!(error.kind(), Kind::LimitReached { retry_after: RETRY_AFTER });
+        let limit = Limit::Places(AtOnce::Requests, 2);
+        let reached = Reached { limit, retry_after: RETRY_AFTER };
+        assert_eq!(error.kind(), Kind::LimitReached(reached));
         // Streams are counted apart, other tenants not at all.
         let stream = places.stream(&acme).unwrap();
         assert!(places.stream(&acme).is_err());

@@ -52,7 +52,17 @@
 //! afterwards per key (`limits.per_key`), and tool calls apart if `limits.tool_calls_per_key` is
 //! set. A limit of 100 per hour lets 100 through at once and then one every 36 seconds. Failed
 //! credentials count against the address and against the key id they name. Every answer carries
-//! `RateLimit-Policy` and `RateLimit`, a refusal also `Retry-After`.
+//! `RateLimit-Policy` and `RateLimit`, a refusal also `Retry-After`. What a tenant has under way
+//! at once (requests, streams, sessions) is limited apart, and its refusals carry the same three.
+//!
+//! ## When the disk is full
+//!
+//! `/readyz` says 503 while the disk of the data directory (or of `tenants/` in it, where that is
+//! another) has less than 8 MiB free, is read-only or cannot be written, and 200 again within
+//! seconds of the end of that. `/healthz` stays 200: a restart would not help. What is stored can
+//! still be read. Why it is unready stands in the log, once, and as `disk_state` in
+//! `/admin/stats`. One tenant's damaged file makes nobody unready; `store_failures` there counts
+//! the calls that failed for such reasons.
 //!
 //! ## Signals
 //!

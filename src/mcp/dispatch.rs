@@ -173,7 +173,6 @@ impl Dispatch {
         let Some(decision) = self.means.rates.tool_call(key) else { return Ok(()) };
         if !decision.allowed {
             self.means.stats.limited(decision.class);
-            visit.limited_by(decision);
         }
         decision.check()
     }
@@ -239,6 +238,9 @@ impl Dispatch {
         });
         if let Err(error) = &result {
             visit.fail_with(error);
+            if error.kind() == Kind::Unavailable {
+                self.means.stats.store_failed();
+            }
             if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
                 let request = &visit.known().request_id;
                 tracing::error!(%error, what, %request, "a call failed");

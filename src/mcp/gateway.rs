@@ -154,7 +154,7 @@ impl<H: Handlers> Gateway<H> {
             tally.answered();
         }
         if let Some(error) = tally.visit().overruled() {
-            return Err(Refusal::from(error).limited_by(tally.visit().limit()));
+            return Err(error.into());
         }
         let bytes = http_body::Body::size_hint(response.body()).exact().unwrap_or(0);
         tally.session().sent(bytes);

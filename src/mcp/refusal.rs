@@ -8,13 +8,13 @@
 use std::{borrow::Cow, time::Duration};
 
 use axum::body::Body;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::preparse::Flaw;
 use crate::{
     domain::{Error, Kind},
-    limits::{self, Decision, decision::whole_seconds},
+    limits::{self, decision::whole_seconds},
 };
 
 /// JSON-RPC: the bytes are no message.
@@ -49,9 +49,7 @@ struct Inner {
     code: i32,
     message: Cow<'static, str>,
     data: Map<String, Value>,
-    retry_after: Option<Duration>,
-    allow: Option<&'static str>,
-    limit: Option<Decision>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
@@ -63,9 +61,7 @@ impl Refusal {
             code,
             message: message.into(),
             data: Map::new(),
-            retry_after: None,
-            allow: None,
-            limit: None,
+            headers: Vec::new(),
         }))
     }
 
@@ -80,7 +76,7 @@ impl Refusal {
     pub fn method(allow: &'static str) -> Self {
         let mut refusal =
             Self::new(StatusCode::METHOD_NOT_ALLOWED, 405, "this method is not served here");
-        refusal.0.allow = Some(allow);
+        refusal.0.headers.push((header::ALLOW, HeaderValue::from_static(allow)));
         refusal
     }
 
@@ -104,13 +100,6 @@ impl Refusal {
         self
     }
 
-    /// The numbers of the limit that was reached, for the headers.
-    #[must_use]
-    pub fn limited_by(mut self, limit: Option<Decision>) -> Self {
-        self.0.limit = limit;
-        self
-    }
-
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -121,7 +110,7 @@ impl Refusal {
     /// could be read, and the member is left out, as the 2026-07-28 revision wants it).
     #[must_use]
     pub fn answer(self, id: &str) -> Response<Body> {
-        let Inner { status, code, message, data, retry_after, allow, limit } = *self.0;
+        let Inner { status, code, message, data, headers: ours } = *self.0;
         let mut error = json!({ "code": code, "message": message });
         if let (false, Some(error)) = (data.is_empty(), error.as_object_mut()) {
             error.insert("data".to_owned(), Value::Object(data));
@@ -136,18 +125,10 @@ impl Refusal {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, JSON);
-        if let Some(wait) = retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
-        }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
         }
-        if let Some(limit) = limit {
-            limits::headers::write(&limit, headers);
-        }
-        if let Some(allow) = allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
-        }
+        headers.extend(ours);
         response
     }
 }
@@ -159,22 +140,13 @@ impl From<Flaw> for Refusal {
 }
 
 /// Refusals of the rooms to the left. The code is the status, outside JSON-RPC's reserved range:
-/// nothing of the protocol went wrong.
+/// nothing of the protocol went wrong. The cause ends here: whoever can tell what failed has
+/// logged it.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        if matches!(error.kind(), Kind::Internal | Kind::Unavailable) {
-            tracing::error!(%error, "a request failed");
-        }
-        Self::from(&error)
-    }
-}
-
-/// The same for an error that has been logged already.
-impl From<&Error> for Refusal {
-    fn from(error: &Error) -> Self {
         let status = status(error.kind());
         let mut refusal = Self::new(status, i32::from(status.as_u16()), error.public().to_owned());
-        refusal.0.retry_after = retry_after(error.kind());
+        refusal.0.headers = headers(error.kind());
         refusal
     }
 }
@@ -196,19 +168,23 @@ pub fn status(kind: Kind) -> StatusCode {
     }
 }
 
-/// When a caller may come back, where that makes sense.
+/// The one table from what happened to the fields that say when to come back, and of a limit its
+/// numbers: for `/mcp` and, in the room `http`, for the rest.
 #[must_use]
-pub fn retry_after(kind: Kind) -> Option<Duration> {
-    match kind {
-        Kind::LimitReached { retry_after } | Kind::Overloaded { retry_after } => Some(retry_after),
-        Kind::Unavailable => Some(LATER),
-        _ => None,
-    }
+pub fn headers(kind: Kind) -> Vec<(HeaderName, HeaderValue)> {
+    let wait = match kind {
+        Kind::LimitReached(reached) => return limits::headers::refusal(&reached).collect(),
+        Kind::Overloaded { retry_after } => retry_after,
+        Kind::Unavailable => LATER,
+        _ => return Vec::new(),
+    };
+    vec![(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)))]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::limits::{AtOnce, Limit, Reached};
 
     async fn text(response: Response<Body>) -> String {
         let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
@@ -235,13 +211,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_limit_says_when_and_a_cause_stays_inside() {
-        let wait = Duration::from_millis(1100);
-        let full = Error::new(Kind::LimitReached { retry_after: wait }, "too many sessions");
+        let limit = Limit::Places(AtOnce::Sessions, 3);
+        let reached = Reached { limit, retry_after: Duration::from_millis(1100) };
+        let full = Error::new(Kind::LimitReached(reached), "too many sessions");
         let answer = Refusal::from(full).answer("1");
-        assert_eq!(
-            (answer.status().as_u16(), &answer.headers()["retry-after"]),
-            (429, &HeaderValue::from(2))
-        );
+        let header = |name| answer.headers()[name].to_str().unwrap();
+        assert_eq!((answer.status().as_u16(), header("retry-after")), (429, "2"));
+        assert_eq!(header("ratelimit-policy"), r#""sessions";q=3;qu="concurrent-requests""#);
+        assert_eq!(header("ratelimit"), r#""sessions";r=0;t=2"#);
         let answer = Refusal::from(Error::internal("disk /secret is broken")).answer("1");
         assert_eq!(answer.status(), 500);
         assert!(!text(answer).await.contains("secret"));

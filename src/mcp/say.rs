@@ -5,7 +5,7 @@ use rmcp::model::{CallToolResult, ContentBlock, ErrorCode, ErrorData};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    domain::{Error, Kind},
+    domain::{Error, Kind, limits::Reached},
     limits::decision::whole_seconds,
     tools::Answer,
 };
@@ -55,7 +55,9 @@ pub fn error(error: &Error, request_id: &str) -> ErrorData {
 fn details(error: &Error, request_id: &str) -> Map<String, Value> {
     let mut details = Map::new();
     details.insert("request_id".to_owned(), request_id.into());
-    if let Kind::LimitReached { retry_after } | Kind::Overloaded { retry_after } = error.kind() {
+    if let Kind::LimitReached(Reached { retry_after, .. }) | Kind::Overloaded { retry_after } =
+        error.kind()
+    {
         details.insert("retry_after_seconds".to_owned(), whole_seconds(retry_after).into());
     }
     details
@@ -83,10 +85,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::limits::{Class, Limit, Rate};
 
     #[test]
     fn a_failure_says_what_why_and_when() {
-        let kind = Kind::LimitReached { retry_after: Duration::from_millis(11_200) };
+        let limit = Limit::Rate(Class::ToolCalls, Rate::new(1, 60));
+        let kind =
+            Kind::LimitReached(Reached { limit, retry_after: Duration::from_millis(11_200) });
         let result = failure(&Error::new(kind, "slow down"), "r1");
         assert_eq!(result.is_error, Some(true));
         let value = serde_json::to_value(&result).unwrap();

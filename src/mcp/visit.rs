@@ -13,10 +13,7 @@ use std::sync::{
 use rmcp::{RoleServer, model::ErrorData, service::RequestContext};
 
 use super::endpoint::Known;
-use crate::{
-    domain::{Error, Kind, client::ClientInfo},
-    limits::Decision,
-};
+use crate::domain::{Error, Kind, client::ClientInfo};
 
 /// One request of a known caller.
 #[derive(Debug)]
@@ -24,23 +21,15 @@ pub struct Visit {
     known: Known,
     client: ClientInfo,
     failed: AtomicBool,
-    /// The error that outweighs whatever the handler made of it.
-    overruled: OnceLock<Error>,
-    /// The limit that it ran into.
-    limit: OnceLock<Decision>,
+    /// The error that outweighs whatever the handler made of it: its kind and its sentence.
+    overruled: OnceLock<(Kind, String)>,
 }
 
 impl Visit {
     /// A request; `client` is what it says of itself, now or when its session was opened.
     #[must_use]
     pub fn new(known: Known, client: ClientInfo) -> Arc<Self> {
-        Arc::new(Self {
-            known,
-            client,
-            failed: AtomicBool::new(false),
-            overruled: OnceLock::new(),
-            limit: OnceLock::new(),
-        })
+        Arc::new(Self { known, client, failed: AtomicBool::new(false), overruled: OnceLock::new() })
     }
 
     /// The visit that a handler is serving.
@@ -84,25 +73,14 @@ impl Visit {
         let kind = error.kind();
         if matches!(kind, Kind::LimitReached { .. } | Kind::Overloaded { .. } | Kind::Unavailable) {
             // The first error is the cause of any other.
-            let _ = self.overruled.set(Error::new(kind, error.public().to_owned()));
+            let _ = self.overruled.set((kind, error.public().to_owned()));
         }
-    }
-
-    /// The request ran into this limit.
-    pub fn limited_by(&self, decision: Decision) {
-        let _ = self.limit.set(decision);
-    }
-
-    /// The limit that it ran into, if any.
-    #[must_use]
-    pub fn limit(&self) -> Option<Decision> {
-        self.limit.get().copied()
     }
 
     /// What outweighs the handler's answer, if anything does.
     #[must_use]
-    pub fn overruled(&self) -> Option<&Error> {
-        self.overruled.get()
+    pub fn overruled(&self) -> Option<Error> {
+        self.overruled.get().map(|(kind, public)| Error::new(*kind, public.clone()))
     }
 
     /// Was it?

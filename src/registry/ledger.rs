@@ -34,6 +34,7 @@ use crate::{
         Error, Kind, Result,
         clock::Clock,
         key::KeyId,
+        limits::{AtOnce, Limit, Reached},
         random::Entropy,
         session::{SessionId, SessionRecord},
         tenant::Tenant,
@@ -145,7 +146,12 @@ impl Ledger {
             place = self.desk.take_place(&caller, &tenant)?;
         }
         place.map_err(|full| {
-            Error::new(Kind::LimitReached { retry_after: FULL_RETRY }, full.sentence())
+            let limit = match full {
+                Full::Tenant => Limit::Places(AtOnce::Sessions, self.desk.per_tenant),
+                Full::Overall => Limit::Places(AtOnce::AllSessions, self.desk.overall),
+            };
+            let reached = Reached { limit, retry_after: FULL_RETRY };
+            Error::new(Kind::LimitReached(reached), full.sentence())
         })?;
         Ok(Reservation::new(Arc::clone(&self.desk), caller, tenant))
     }

@@ -31,6 +31,7 @@ pub struct Stats {
     latency: Histogram,
     auth: [AtomicU64; 4],
     limited: [AtomicU64; 4],
+    store_failures: AtomicU64,
     /// Grows by one entry when a tool is called for the first time, so it is read without a
     /// lock; there are as many entries as tools, so a scan beats a hash.
     tools: ArcSwap<Vec<Arc<ToolCounts>>>,
@@ -80,6 +81,8 @@ pub struct Snapshot {
     pub auth: AuthCounts,
     /// Refusals by a limit.
     pub limited: LimitedCounts,
+    /// Calls that failed because a store could not be used.
+    pub store_failures: u64,
     /// Tool calls, by tool name.
     pub tools: BTreeMap<&'static str, ToolSnapshot>,
 }
@@ -144,6 +147,7 @@ impl Stats {
             latency: Histogram::default(),
             auth: Default::default(),
             limited: Default::default(),
+            store_failures: AtomicU64::new(0),
             tools: ArcSwap::default(),
         }
     }
@@ -194,6 +198,17 @@ impl Stats {
         add_one(&self.limited, class as usize);
     }
 
+    /// One call that failed because a store could not be used.
+    pub fn store_failed(&self) {
+        self.store_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Calls that failed because a store could not be used.
+    #[must_use]
+    pub fn store_failures(&self) -> u64 {
+        self.store_failures.load(Ordering::Relaxed)
+    }
+
     /// Everything, as it is now. Counters are read one after the other, so two of them may be a
     /// request apart.
     #[must_use]
@@ -210,6 +225,7 @@ impl Stats {
             responses: Responses { by_status, latency: self.latency.percentiles() },
             auth: AuthCounts { cached, verified, rejected, missing },
             limited: LimitedCounts { address, failures, requests, tool_calls },
+            store_failures: self.store_failures(),
             tools: self.tools.load().iter().map(|c| (c.tool, c.snapshot())).collect(),
         }
     }
@@ -249,6 +265,7 @@ mod tests {
         stats.response(200, ms);
         stats.response(200, ms);
         stats.response(429, ms);
+        stats.store_failed();
         for (outcome, times) in [
             (AuthOutcome::Cached, 4),
             (AuthOutcome::Verified, 3),
@@ -268,6 +285,7 @@ mod tests {
         assert_eq!(now.auth, AuthCounts { cached: 4, verified: 3, rejected: 2, missing: 1 });
         let limited = LimitedCounts { address: 1, failures: 2, requests: 3, tool_calls: 4 };
         assert_eq!(now.limited, limited);
+        assert_eq!(now.store_failures, 1);
     }
 
     #[test]

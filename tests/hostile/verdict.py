@@ -10,6 +10,9 @@ DESCRIPTORS = 24  # stores and connections that may rightly be open a moment lon
 BOUND = re.compile(r"CLOSED<=(.+)$")
 # Settings of the world that slow cases run in, in seconds.
 NAMED = {"idle_timeout": 5}
+# Every answer of every status carries these.
+ALWAYS = ("x-content-type-options", "x-frame-options", "x-xss-protection", "referrer-policy",
+          "content-security-policy", "cache-control", "x-request-id")
 
 
 def complaints(case, answers, world, lenient=frozenset()):
@@ -24,6 +27,10 @@ def complaints(case, answers, world, lenient=frozenset()):
     single = answers[0] if len(answers) == 1 else None
     if single is not None:
         found += details(expect, single, world, lenient)
+    for answer in answers:
+        if answer.headers and (bare := [name for name in ALWAYS if not answer.header(name)]):
+            found.append(f"the answer {answer.status} is without {', '.join(bare)}")
+            break
     for answer in answers:
         if hit := forbidden(case, expect, answer, world):
             found.append(f"the answer holds {hit!r}")

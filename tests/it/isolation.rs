@@ -193,4 +193,6 @@ fn i11_a_damaged_store_breaks_its_own_tenant_only() {
     assert_eq!(broken.http.status, 503, "{:?}", broken.http);
     assert!(broken.http.header("retry-after").is_some(), "{:?}", broken.http);
     assert!(std::fs::read(&database).unwrap() == [0x5a; 8192], "kept as it is, never replaced");
+    let stats = world.operator().get("/admin/stats").json();
+    assert_eq!((&stats["store_failures"], &stats["ready"]), (&json!(1), &json!(true)));
 }

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{
+    World, wait_until,
+    wire::{self, Response},
+};
 
 #[test]
 fn the_101st_request_in_a_window_of_100_is_refused_and_nobody_else_notices() {
@@ -53,6 +56,70 @@ fn sessions_of_one_tenant_are_capped() {
     assert_eq!(refused.status, 429, "{refused:?}");
     assert!(refused.header("retry-after").is_some(), "{refused:?}");
     assert_eq!(open(world.globex()).status, 200);
+}
+
+/// Every refusal by a limit has three fields that agree with each other.
+fn assert_numbers(refused: &Response, name: &str, size: &str) {
+    assert_eq!(refused.status, 429, "{refused:?}");
+    let policy = format!("\"{name}\";{size}");
+    assert_eq!(refused.header("ratelimit-policy"), Some(policy.as_str()), "{refused:?}");
+    let wait = refused.header("retry-after").expect("Retry-After");
+    let state = format!("\"{name}\";r=0;t={wait}");
+    assert_eq!(refused.header("ratelimit"), Some(state.as_str()), "{refused:?}");
+    assert!((1..=3600).contains(&wait.parse::<u64>().unwrap()), "{wait}");
+    assert!(refused.body.contains("retry"), "an agent can read it: {}", refused.body);
+}
+
+#[test]
+fn every_limit_says_its_numbers() {
+    let world = World::with(&[
+        ("MEMGATE_LIMITS__FAILURES", "2/60s"),
+        ("MEMGATE_LIMITS__TOOL_CALLS_PER_KEY", "1/60s"),
+        ("MEMGATE_LIMITS__CONCURRENCY_PER_TENANT", "1"),
+        ("MEMGATE_LIMITS__STREAMS_PER_TENANT", "1"),
+        ("MEMGATE_LIMITS__SESSIONS_PER_TENANT", "2"),
+        ("MEMGATE_LIMITS__SESSIONS", "3"),
+    ]);
+    let (acme, globex) = (world.acme(), world.globex());
+
+    let bad = world.bearer("not-a-key-at-all-0123456789");
+    for _ in 0..2 {
+        assert_eq!(bad.get("/admin/stats").status, 401);
+    }
+    assert_numbers(&bad.get("/admin/stats"), "failures", "q=2;w=60");
+
+    assert_eq!(acme.tool("get_user_stats", json!({})).http.status, 200);
+    assert_numbers(&acme.tool("get_user_stats", json!({})).http, "tool-calls", "q=1;w=60");
+
+    let sessions = [acme.session(), acme.session()];
+    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": {"name": "greedy", "version": "1"}}});
+    let open = |caller: &crate::world::Caller| {
+        caller.with("accept", "application/json, text/event-stream").post("/mcp", &hello)
+    };
+    let at_once = |size: u32| format!("q={size};qu=\"concurrent-requests\"");
+    assert_numbers(&open(&acme), "sessions", &at_once(2));
+    let _third = globex.session();
+    assert_numbers(&open(&globex), "all-sessions", &at_once(3));
+
+    let _stream = sessions[0].stream();
+    let second = sessions[1].caller().instead("accept", "text/event-stream").get("/mcp");
+    assert_numbers(&second, "streams", &at_once(1));
+
+    // A request whose body does not come is under way.
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Length: 9\r\n\
+         Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n\r\n",
+        world.address(),
+        World::secrets()[1],
+    );
+    let _waiting = wire::connect(world.address(), head.as_bytes()).unwrap();
+    let refused = wait_until(|| {
+        let answer = globex.rpc("tools/list", json!({})).http;
+        (answer.status != 200).then_some(answer)
+    });
+    assert_numbers(&refused.unwrap(), "requests-at-once", &at_once(1));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod administration;
+mod disk;
 mod durability;
 mod endpoints;
 mod headers;
@@ -17,4 +18,5 @@ mod sessions;
 mod sources;
 mod start;
 mod stop;
+mod unreadable;
 mod world;

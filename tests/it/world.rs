@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 pub(crate) use caller::Caller;
 pub(crate) use mcp::{Answer, LegacySession};
-pub(crate) use process::{Ended, Process, free_port};
+pub(crate) use process::{Ended, Process, free_port, wait_until};
 
 /// Keys in the environment: known before the start, so they need no answer of the server.
 const ACME: &str = "Zk3vQ9tYw2Lm7Pd4Rc8Xb6Hn1Js5";
@@ -51,6 +51,17 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let process = Process::serve(&directory.path().join("data"), &env);
         Self { directory, process, env }
+    }
+
+    /// A server with default settings whose tenants are on a file system of this size; `None`
+    /// where this user may mount nothing.
+    pub(crate) fn on_disk_of(size: &str) -> Option<Self> {
+        let keys = format!("acme:{ACME},globex:{GLOBEX}");
+        let env = [("MCP_API_KEYS", keys.as_str()), ("MCP_ADMIN_KEY", OPERATOR)];
+        let env: Vec<_> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let directory = tempfile::tempdir().unwrap();
+        let process = Process::serve_on_disk_of(size, &directory.path().join("data"), &env)?;
+        Some(Self { directory, process, env })
     }
 
     /// Stops the program and starts it again on the same data directory.

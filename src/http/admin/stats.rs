@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::exchange::ok;
 use crate::{
+    db::disk::Disk,
     http::{error::Refusal, state::State, tls::TlsStatus},
     registry::ledger::Totals,
     store::pool::{DiskUse, PoolStats},
@@ -29,6 +30,7 @@ struct Stats {
     tenants: Tenants,
     stores: PoolStats,
     disk: DiskUse,
+    disk_state: Disk,
     keys: usize,
     tls: Option<TlsStatus>,
 }
@@ -69,6 +71,7 @@ pub(in crate::http) async fn show(
         },
         stores: state.stores.stats(),
         disk,
+        disk_state: state.readiness.disk_state(),
         keys: registry.keys.list().len(),
         tls: state.certificates.as_ref().map(|certificates| certificates.status()),
     }))

@@ -35,7 +35,7 @@ use crate::{
         error::{Asker, Refusal},
         server::peer::{Peer, Surface},
     },
-    limits::{Block, Decision, headers, pace::Pace, shards::Shards},
+    limits::{Block, Decision, pace::Pace, shards::Shards},
     telemetry::stats::Stats,
 };
 
@@ -121,9 +121,7 @@ pub(super) fn answer(decision: &Decision, asker: &Asker) -> Response {
         Err(error) => Refusal::from(error),
         Ok(()) => Refusal::from(Error::internal("a refusal that allows")),
     };
-    let mut response = refusal.answer(asker);
-    headers::write(decision, response.headers_mut());
-    response
+    refusal.answer(asker)
 }
 
 /// Whether a request came by the control socket.
@@ -259,7 +257,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::clock::ManualClock;
+    use crate::{domain::clock::ManualClock, limits::headers};
 
     /// A shield for `requests` an hour of at most `most` addresses, around a route that answers.
     struct Scene {

@@ -1,18 +1,42 @@
-//! A request head that is too big: 414 for the target, 431 for the fields.
+//! A request head that is too big: 414 for the target, 431 for the fields. And one that is none.
 //!
 //! hyper bounds the whole head in bytes and in fields before this runs; here stand our own,
-//! lower bounds, whose refusals carry the usual headers and body, and hold for HTTP/2 as well.
+//! lower bounds, which hold for HTTP/2 as well. What hyper turns away itself comes here as a
+//! request that stands for it ([`Unreadable`]), so that its answer is like every other.
 
 use axum::body::Body;
 use http::{Request, StatusCode};
 
 use super::{Stage, guard};
-use crate::{config::listen::Listen, http::error::Refusal};
+use crate::{
+    config::listen::Listen,
+    http::{error::Refusal, server::unreadable::Unreadable},
+};
 
 /// Refuses what is longer than the settings allow.
 pub fn layer<S: Stage>(settings: &Listen, inner: S) -> impl Stage + use<S> {
     let (max_uri, max_headers) = (settings.max_uri_bytes, settings.max_headers);
-    guard(move |request| check(request, max_uri, max_headers), inner)
+    let max_head = settings.max_header_bytes;
+    guard(
+        move |request| {
+            if let Some(Unreadable(status)) = request.extensions().get() {
+                return Err(unreadable(*status, max_head));
+            }
+            check(request, max_uri, max_headers)
+        },
+        inner,
+    )
+}
+
+fn unreadable(status: StatusCode, max_head: usize) -> Refusal {
+    let why = match status {
+        StatusCode::URI_TOO_LONG => "the request target is too long".into(),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            format!("the request head is longer than {max_head} bytes or has too many fields")
+        }
+        _ => "this is no HTTP request".into(),
+    };
+    Refusal::new(status, why)
 }
 
 fn check(request: &Request<Body>, max_uri: usize, max_headers: usize) -> Result<(), Refusal> {

@@ -20,6 +20,7 @@ use super::{
     activity::{Activity, Answer},
     peer::Peer,
     timed::Timed,
+    unreadable::Answering,
 };
 use crate::http::layers::Stage;
 
@@ -53,12 +54,18 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Activity::new();
-    let io = TokioIo::new(Timed::new(stream, Arc::clone(&activity), &serving.settings));
     let peer = Arc::new(peer);
     let address = peer.address;
     // hyper calls by shared reference and a stage wants a unique one; the lock is held while the
     // answer's future is made, never while it runs.
-    let stage = Mutex::new(serving.stage);
+    let stage = Arc::new(Mutex::new(serving.stage));
+    let timed = Timed::new(stream, Arc::clone(&activity), &serving.settings);
+    let io = TokioIo::new(Answering::new(
+        timed,
+        Arc::clone(&activity),
+        Arc::clone(&stage),
+        Arc::clone(&peer),
+    ));
     let draining = Arc::clone(&activity);
     let service = service_fn(move |request: Request<Incoming>| {
         let under_way = activity.begin();

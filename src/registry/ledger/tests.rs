@@ -100,12 +100,14 @@ fn the_caps_hold_for_a_tenant_and_overall() {
     let ledger = &registry.ledger;
     let (acme, globex) = (key(&registry, "acme"), key(&registry, "globex"));
     let mut acmes: Vec<_> = (0..3).map(|_| ledger.reserve(caller(&acme, "c")).unwrap()).collect();
-    let limited = Kind::LimitReached { retry_after: FULL_RETRY };
+    let full = |limit| Kind::LimitReached(Reached { limit, retry_after: FULL_RETRY });
+    let limited = full(Limit::Places(AtOnce::Sessions, 3));
     assert_eq!(kind(ledger.reserve(caller(&acme, "c"))), limited);
     // Another key of the same tenant finds the same tenant full; another tenant does not (I11).
     assert_eq!(kind(ledger.reserve(caller(&key(&registry, "acme"), "c"))), limited);
     let _globexes: Vec<_> = (0..2).map(|_| ledger.reserve(caller(&globex, "c")).unwrap()).collect();
-    assert_eq!(kind(ledger.reserve(caller(&globex, "c"))), limited, "overall");
+    let overall = full(Limit::Places(AtOnce::AllSessions, 5));
+    assert_eq!(kind(ledger.reserve(caller(&globex, "c"))), overall);
 
     drop(acmes.pop());
     let session = ledger.reserve(caller(&acme, "c")).unwrap().bind("p1");

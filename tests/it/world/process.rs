@@ -1,8 +1,9 @@
 //! The program as a child process: started on a free port, watched, killed by its id.
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -36,12 +37,40 @@ pub(crate) struct Ended {
 impl Process {
     /// Starts `memgate serve` and waits until it is ready.
     pub(crate) fn serve(data: &Path, env: &[(String, String)]) -> Self {
+        Self::start(data, || program(data, env))
+    }
+
+    /// The same, with the tenants on a file system of `size` of their own; `None` where this user
+    /// may mount nothing. It goes with the process.
+    pub(crate) fn serve_on_disk_of(
+        size: &str,
+        data: &Path,
+        env: &[(String, String)],
+    ) -> Option<Self> {
+        let mount = format!(r#"mount -t tmpfs -o size={size},mode=700 tmpfs "$0""#);
+        let private = |script: &str| {
+            let mut command = Command::new("/usr/bin/unshare");
+            let tenants = data.join("tenants");
+            command.args(["--mount", "/bin/sh", "-c", script]).arg(tenants).arg(PROGRAM);
+            command
+        };
+        for directory in [data, &data.join("tenants")] {
+            DirBuilder::new().mode(0o700).create(directory).unwrap();
+        }
+        if !private(&mount).status().is_ok_and(|status| status.success()) {
+            return None;
+        }
+        let script = format!(r#"{mount} && exec "$1""#);
+        Some(Self::start(data, || dressed(private(&script), data, env)))
+    }
+
+    fn start(data: &Path, make: impl Fn() -> Command) -> Self {
         // A port that was free a moment ago can be taken by another test's connection.
         for _ in 0..5 {
             let port = free_port();
             let log = data.with_extension(format!("{port}.log"));
             let output = File::create(&log).unwrap();
-            let mut command = program(data, env);
+            let mut command = make();
             command.env("PORT", port.to_string());
             command.stdout(output.try_clone().unwrap()).stderr(output);
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -119,7 +148,10 @@ impl Drop for Process {
 
 /// The program with a clean environment, so that nothing of the machine decides a test.
 fn program(data: &Path, env: &[(String, String)]) -> Command {
-    let mut command = Command::new(PROGRAM);
+    dressed(Command::new(PROGRAM), data, env)
+}
+
+fn dressed(mut command: Command, data: &Path, env: &[(String, String)]) -> Command {
     command.env_clear().env("MEMGATE_DATA_DIR", data).env("NO_COLOR", "1");
     command.envs(env.iter().map(|(k, v)| (k, v)));
     command.current_dir(data.parent().unwrap()).stdin(Stdio::null());

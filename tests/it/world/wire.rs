@@ -45,9 +45,13 @@ impl Response {
 
 /// Sends these bytes on a new connection and reads one answer.
 pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> io::Result<Response> {
-    let mut connection = connect(address, request)?;
-    let mut response = read_head(&mut connection)?;
-    response.body = read_body(&mut connection, &response)?;
+    read(&mut connect(address, request)?)
+}
+
+/// Reads one answer.
+pub(crate) fn read(connection: &mut impl BufRead) -> io::Result<Response> {
+    let mut response = read_head(connection)?;
+    response.body = read_body(connection, &response)?;
     Ok(response)
 }
 
