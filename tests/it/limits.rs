@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::world::{
-    World, wait_until,
+    World,
     wire::{self, Response},
 };
 
@@ -107,19 +107,18 @@ fn every_limit_says_its_numbers() {
     let second = sessions[1].caller().instead("accept", "text/event-stream").get("/mcp");
     assert_numbers(&second, "streams", &at_once(1));
 
-    // A request whose body does not come is under way.
+    // A request whose body does not come is under way: the server has asked for the body.
     let head = format!(
         "POST /mcp HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Length: 9\r\n\
-         Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n\r\n",
+         Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n\
+         Expect: 100-continue\r\n\r\n",
         world.address(),
         World::secrets()[1],
     );
-    let _waiting = wire::connect(world.address(), head.as_bytes()).unwrap();
-    let refused = wait_until(|| {
-        let answer = globex.rpc("tools/list", json!({})).http;
-        (answer.status != 200).then_some(answer)
-    });
-    assert_numbers(&refused.unwrap(), "requests-at-once", &at_once(1));
+    let mut waiting = wire::connect(world.address(), head.as_bytes()).unwrap();
+    assert_eq!(wire::read_head(&mut waiting).unwrap().status, 100);
+    let refused = globex.rpc("tools/list", json!({})).http;
+    assert_numbers(&refused, "requests-at-once", &at_once(1));
 }
 
 #[test]
