@@ -14,11 +14,17 @@ use super::{
 use crate::mcp::endpoint::Known;
 
 /// `POST`, `GET`, `DELETE /mcp`.
-pub(super) async fn answer(state: Arc<State>, request: Request<Body>) -> Result<Response, Refusal> {
+pub(super) async fn answer(
+    state: Arc<State>,
+    mut request: Request<Body>,
+) -> Result<Response, Refusal> {
+    // Taken, not shared: what stays with the request stays with its streams, for hours.
+    let place = request.extensions_mut().remove();
     let extensions = request.extensions();
     let known = Known {
         principal: authenticate::principal(&request)?.clone(),
         address: extensions.get::<ClientAddress>().map_or(Peer::LOCAL, |address| address.0),
+        place,
         request_id: extensions.get().map(RequestId::as_str).unwrap_or_default().to_owned(),
     };
     Ok(state.endpoint.answer(request, known).await)

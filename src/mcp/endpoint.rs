@@ -1,12 +1,12 @@
 //! What `/mcp` is to the room `http`: a request with its proofs in, a response out.
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use axum::body::Body;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 
-use crate::auth::Principal;
+use crate::{auth::Principal, limits::places::Place};
 
 /// The MCP endpoint, behind every layer.
 pub trait Endpoint: fmt::Debug + Send + Sync {
@@ -21,6 +21,8 @@ pub struct Known {
     pub principal: Principal,
     /// Where it calls from.
     pub address: IpAddr,
+    /// Its tenant's place for a request under way, to be shared by work that outlives the request.
+    pub place: Option<Arc<Place>>,
     /// The request's id.
     pub request_id: String,
 }

@@ -92,13 +92,17 @@ impl<H: Handlers> Gateway<H> {
         self.services.of(tenant).unwrap()
     }
 
-    async fn route(&self, request: Request<Body>, known: Known) -> Response<Body> {
+    async fn route(&self, request: Request<Body>, mut known: Known) -> Response<Body> {
         // INVARIANT I1: the tenant is the credential's. Nothing of the request is asked.
         let principal = known.principal.clone();
         let Some(tenant) = principal.tenant() else {
             return Refusal::new(StatusCode::FORBIDDEN, 403, "this key opens no memory").answer("");
         };
         let (parts, body) = request.into_parts();
+        if parts.method != Method::POST {
+            // A stream has a place of its own.
+            known.place = None;
+        }
         match parts.method {
             Method::POST => self.post(parts, body, tenant, known).await,
             Method::GET => self.get(parts, tenant, known).await.unwrap_or_else(|r| r.answer("")),

@@ -31,7 +31,10 @@ use crate::{
     auth::{self, Principal},
     config::Settings,
     domain::{random::OsEntropy, tenant::Tenant},
-    limits::{places::Places, rates::Rates},
+    limits::{
+        places::{Place, Places},
+        rates::Rates,
+    },
     policy::Engine,
     store::pool::TenantStores,
     tools::Catalogue,
@@ -202,12 +205,23 @@ impl<H: Handlers> World<H> {
         who: &Principal,
         request: Request<Body>,
     ) -> Response<Body> {
+        self.send_in(None, who, request).await
+    }
+
+    /// The same, with its tenant's place taken.
+    pub(in crate::mcp) async fn send_in(
+        &self,
+        place: Option<Arc<Place>>,
+        who: &Principal,
+        request: Request<Body>,
+    ) -> Response<Body> {
         let mut request = request;
         // The library asks for one even where it allows all.
         request.headers_mut().insert("host", "127.0.0.1:3000".parse().unwrap());
         let known = Known {
             principal: who.clone(),
             address: Ipv4Addr::LOCALHOST.into(),
+            place,
             request_id: "r1".to_owned(),
         };
         self.gateway.answer(request, known).await

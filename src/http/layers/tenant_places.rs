@@ -28,22 +28,26 @@ use crate::{
 /// Bounds what each tenant has under way. Callers without a tenant (operators) are not counted.
 pub fn layer(places: Arc<Places>, inner: impl Stage) -> impl Stage {
     let mut inner = inner;
-    service_fn(move |request: Request<Body>| {
+    service_fn(move |mut request: Request<Body>| {
         let tenant = request.extensions().get::<Principal>().and_then(Principal::tenant);
         let place = match tenant.map(|tenant| places.request(&tenant.id)).transpose() {
-            Ok(place) => place,
+            Ok(place) => place.map(Arc::new),
             Err(error) => {
                 let refusal = Refusal::from(error).answer(&Asker::of(&request));
                 return Either::Left(ready(Ok(refusal)));
             }
         };
+        // For work that goes on when the caller has hung up: it shares the place.
+        if let Some(place) = &place {
+            request.extensions_mut().insert(Arc::clone(place));
+        }
         Either::Right(
             inner.call(request).map(move |answer| answer.map(|response| hold(response, place))),
         )
     })
 }
 
-fn hold(response: Response, place: Option<Place>) -> Response {
+fn hold(response: Response, place: Option<Arc<Place>>) -> Response {
     let Some(place) = place else { return response };
     if response.body().is_end_stream() || is_event_stream(&response) {
         return response;
@@ -59,7 +63,7 @@ fn is_event_stream(response: &Response) -> bool {
 /// A body that keeps its tenant's place until it ends.
 struct Held {
     body: Body,
-    place: Option<Place>,
+    place: Option<Arc<Place>>,
 }
 
 impl http_body::Body for Held {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{Answer, Gateway, Handlers, Refusal, Tally, Visit, post::ended};
 use crate::{
+    limits::places::Place,
     mcp::{
         direct::{self, PlainCall, PlainCalls},
         era::Era,
@@ -53,13 +54,15 @@ impl<H: Handlers> Gateway<H> {
     }
 
     /// A call within a session. It runs in a task, because a client that hangs up has not
-    /// cancelled it there.
+    /// cancelled it there. INVARIANT I11: the task keeps the tenant's place, so hanging up makes
+    /// no room for more (`i11_a_call_keeps_its_place_when_its_caller_has_hung_up`).
     pub(super) async fn call_within(
         &self,
         direct: Direct,
         message: &Message<'_>,
         visit: Arc<Visit>,
         tally: Tally,
+        place: Option<Arc<Place>>,
     ) -> Answer {
         let session = Arc::clone(tally.session());
         let same = || Refusal::bad(INVALID_REQUEST, "a request with this `id` is under way");
@@ -68,6 +71,7 @@ impl<H: Handlers> Gateway<H> {
         let Direct { calls, call } = direct;
         let work = calls.call(visit, call.name, call.arguments);
         let running = self.means.tasks.spawn(async move {
+            let _place = place;
             tokio::select! {
                 biased;
                 outcome = work => Some(Ok(outcome)),

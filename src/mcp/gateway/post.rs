@@ -48,9 +48,13 @@ impl<H: Handlers> Gateway<H> {
         body: &Bytes,
         message: &Message<'_>,
         tenant: &Tenant,
-        known: Known,
+        mut known: Known,
     ) -> Answer {
         let era = era::of(&parts.headers, message)?;
+        if era != Era::Session {
+            // Nothing of these goes on without its caller.
+            known.place = None;
+        }
         // One spelling for the library, which knows no `*/*`.
         parts.headers.insert(header::ACCEPT, headers::BOTH_MEDIA);
         match era {

@@ -108,13 +108,14 @@ impl<H: Handlers> Gateway<H> {
         body: Bytes,
         message: &Message<'_>,
         tenant: &Tenant,
-        known: Known,
+        mut known: Known,
     ) -> Answer {
         let session = self.session(&parts, &known)?;
+        let request_place = known.place.take();
         let visit = Visit::new(known, session.client().clone());
         let tally = Tally::new(Arc::clone(&session), Arc::clone(&visit), length(&body));
         if let Some(direct) = self.direct(message, Era::Session) {
-            return self.call_within(direct, message, visit, tally).await;
+            return self.call_within(direct, message, visit, tally, request_place).await;
         }
         self.cancel(&session, message, &body);
         if self.quiet.is_some() {

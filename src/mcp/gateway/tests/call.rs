@@ -131,6 +131,25 @@ async fn hanging_up_cancels_a_call_that_stands_alone_and_none_in_a_session() {
 }
 
 #[tokio::test]
+async fn i11_a_call_keeps_its_place_when_its_caller_has_hung_up() {
+    let script = Scripted::default();
+    let world = World::direct(&script);
+    let alice = world.auth.agent("alice").await;
+    let session = world.open(&alice).await;
+    let tenant = &alice.tenant().unwrap().id;
+    let place = Some(world.means.places.request(tenant).unwrap().into());
+    let wait = numbered(&session, "1", &json!({"name": "wait"}));
+    let mut waiting = Box::pin(world.send_in(place, &alice, wait));
+    assert!(futures::poll!(&mut waiting).is_pending());
+    drop(waiting);
+    assert_eq!(world.means.places.taken(tenant).0, 1);
+    script.go.notify_one();
+    world.means.tasks.close();
+    tokio::time::timeout(SOON, world.means.tasks.wait()).await.unwrap();
+    assert_eq!(world.means.places.taken(tenant).0, 0);
+}
+
+#[tokio::test]
 async fn i9_a_plain_call_under_way_stops_with_the_key() {
     for in_session in [false, true] {
         let world = World::direct(&Scripted::default());
