@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod completion;
 pub mod entry;
 pub mod fence;
+pub mod one_memory;
 pub mod page;
 pub mod period;
 pub mod profile;

@@ -131,12 +131,14 @@ impl Create {
             act_as: self.act_as,
             expires_at,
         };
-        let tenant = wish.tenant.clone();
+        // With `--act-as`, the tenant that is missing may be one of those.
+        let tenant = wish.tenant.clone().filter(|_| wish.act_as.is_empty());
         let made = Registrar::open(sources)?.create_key(wish);
-        if let (Err(error), Some(tenant)) = (&made, tenant)
-            && error.kind() == Kind::NotFound
-        {
-            printer.hint(format_args!("`memgate tenant create {tenant}` makes the tenant"));
+        if made.as_ref().is_err_and(|error| error.kind() == Kind::NotFound) {
+            printer.hint(match tenant {
+                Some(tenant) => format!("`memgate tenant create {tenant}` makes the tenant"),
+                None => "`memgate tenant list` shows the tenants there are".to_owned(),
+            });
         }
         let (record, secret) = made?;
         if let Some(path) = &self.out {

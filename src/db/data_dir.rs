@@ -108,6 +108,8 @@ pub fn private_dir(path: &Path) -> Result<()> {
 /// `Unavailable` when the system refuses.
 pub fn sync_parent(path: &Path) -> Result<()> {
     let Some(parent) = path.parent() else { return Ok(()) };
+    // The directory of a bare name is the working directory, and is written as nothing.
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     File::open(parent).and_then(|dir| dir.sync_all()).map_err(Error::unavailable)
 }
 

@@ -275,3 +275,6 @@ fn outcome(kind: Kind) -> ToolOutcome {
         _ => ToolOutcome::Failed,
     }
 }
+
+#[cfg(test)]
+mod tests;

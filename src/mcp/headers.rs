@@ -227,6 +227,8 @@ mod tests {
             &[("mcp-name", "=?base64?Z3LDvA==?=")][..],
             &[method],
             &[method, ("mcp-name", "gr")],
+            // The same in capitals.
+            &[method, ("mcp-name", "=?base64?R1LDvA==?=")],
             &[method, ("mcp-name", "=?base64?!?=")],
             &[method, method, ("mcp-name", "=?base64?Z3LDvA==?=")],
             &[("mcp-method", "tools/list"), ("mcp-name", "=?base64?Z3LDvA==?=")],

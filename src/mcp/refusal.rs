@@ -191,6 +191,30 @@ mod tests {
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
+    #[test]
+    fn each_kind_has_a_status_of_its_own() {
+        let retry_after = LATER;
+        let limit = Limit::Places(AtOnce::Sessions, 3);
+        for (kind, code) in [
+            (Kind::BadInput, 400),
+            (Kind::Unauthenticated, 401),
+            (Kind::Forbidden, 403),
+            (Kind::NotFound, 404),
+            (Kind::Timeout, 408),
+            (Kind::Conflict, 409),
+            (Kind::TooLarge, 413),
+            (Kind::LimitReached(Reached { limit, retry_after }), 429),
+            (Kind::Internal, 500),
+            (Kind::Overloaded { retry_after }, 503),
+            (Kind::Unavailable, 503),
+        ] {
+            let answer = Refusal::from(Error::new(kind, "no")).answer("");
+            assert_eq!(answer.status(), code, "{kind:?}");
+            let later = [429, 503].contains(&code);
+            assert_eq!(answer.headers().contains_key("retry-after"), later, "{kind:?}");
+        }
+    }
+
     #[tokio::test]
     async fn the_id_comes_back_as_it_was_written() {
         let answer = Refusal::bad(INVALID_REQUEST, "no \"quotes\"").answer(r#""a\nb""#);

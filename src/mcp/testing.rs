@@ -158,27 +158,31 @@ impl World<MemoryHandlers> {
     /// With the product's handlers, the built-in policies and stores on disk.
     pub(in crate::mcp) fn product(change: impl FnOnce(&mut Settings)) -> Self {
         Self::around(change, |auth, settings| {
-            let clock: Arc<dyn crate::domain::clock::Clock> = Arc::clone(&auth.clock) as _;
-            let tenants = Arc::clone(&auth.registry.tenants);
-            let engine = Engine::new(&settings.policy, Arc::clone(&tenants), Arc::clone(&clock));
-            let stores = TenantStores::new(
-                &auth.data_dir,
-                &settings.storage,
-                Arc::clone(&clock),
-                TaskTracker::new(),
-            );
-            let means = dispatch::Means {
-                engine: Arc::new(engine.unwrap()),
-                stores: Arc::new(stores),
-                rates: Arc::new(Rates::new(&settings.limits, Arc::clone(&clock))),
-                tenants,
-                stats: Arc::clone(&auth.stats),
-                clock,
-            };
-            let dispatch = Dispatch::new(Catalogue::new(), settings, means);
-            MemoryHandlers::new(dispatch, settings, &OsEntropy)
+            MemoryHandlers::new(dispatch(auth, settings), settings, &OsEntropy)
         })
     }
+}
+
+/// Dispatch with the built-in policies and stores on disk.
+pub(in crate::mcp) fn dispatch(auth: &auth::testing::World, settings: &Settings) -> Dispatch {
+    let clock: Arc<dyn crate::domain::clock::Clock> = Arc::clone(&auth.clock) as _;
+    let tenants = Arc::clone(&auth.registry.tenants);
+    let engine = Engine::new(&settings.policy, Arc::clone(&tenants), Arc::clone(&clock));
+    let stores = TenantStores::new(
+        &auth.data_dir,
+        &settings.storage,
+        Arc::clone(&clock),
+        TaskTracker::new(),
+    );
+    let means = dispatch::Means {
+        engine: Arc::new(engine.unwrap()),
+        stores: Arc::new(stores),
+        rates: Arc::new(Rates::new(&settings.limits, Arc::clone(&clock))),
+        tenants,
+        stats: Arc::clone(&auth.stats),
+        clock,
+    };
+    Dispatch::new(Catalogue::new(), settings, means)
 }
 
 impl<H: Handlers> World<H> {

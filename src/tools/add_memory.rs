@@ -65,10 +65,9 @@ struct Details {
     memory_id: MemoryId,
 }
 
-impl AddMemory {
+impl Default for AddMemory {
     /// The tool with its schemas.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             spec: ToolSpec {
                 name: "add_memory",
@@ -85,12 +84,6 @@ impl AddMemory {
                 needs_act_as: false,
             },
         }
-    }
-}
-
-impl Default for AddMemory {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -26,19 +26,19 @@ impl Catalogue {
     pub fn new() -> Self {
         Self {
             tools: vec![
-                Arc::new(StoreMemory::new()),
-                Arc::new(RetrieveMemories::new()),
-                Arc::new(GetMemoryContent::new()),
-                Arc::new(UpdateMemory::new()),
-                Arc::new(DeleteMemory::new()),
-                Arc::new(GetUserStats::new()),
-                Arc::new(ListUsers::new()),
-                Arc::new(AddMemory::new()),
-                Arc::new(RetrieveMemory::new()),
-                Arc::new(GetUserProfile::new()),
-                Arc::new(HealthCheck::new()),
-                Arc::new(Echo::new()),
-                Arc::new(GetTime::new()),
+                Arc::new(StoreMemory::default()),
+                Arc::new(RetrieveMemories::default()),
+                Arc::new(GetMemoryContent::default()),
+                Arc::new(UpdateMemory::default()),
+                Arc::new(DeleteMemory::default()),
+                Arc::new(GetUserStats::default()),
+                Arc::new(ListUsers::default()),
+                Arc::new(AddMemory::default()),
+                Arc::new(RetrieveMemory::default()),
+                Arc::new(GetUserProfile::default()),
+                Arc::new(HealthCheck::default()),
+                Arc::new(Echo::default()),
+                Arc::new(GetTime::default()),
             ],
         }
     }

@@ -5,21 +5,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Annotations, Answer, Context, Tool, ToolSpec, arguments::Reader, schema};
+use super::{Annotations, Answer, Context, Tool, ToolSpec, one_memory::OneMemory, schema};
 use crate::domain::{Error, Result, action::Action, memory::MemoryId, pack::Pack};
 
 /// The tool.
 #[derive(Debug)]
 pub struct DeleteMemory {
     spec: ToolSpec,
-}
-
-#[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-struct Input {
-    /// The id that storing or finding returned.
-    #[schemars(with = "String", length(min = 1, max = 200))]
-    memory_id: MemoryId,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -32,10 +24,9 @@ struct Output {
     memory_id: MemoryId,
 }
 
-impl DeleteMemory {
+impl Default for DeleteMemory {
     /// The tool with its schemas.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             spec: ToolSpec {
                 name: "delete_memory",
@@ -45,27 +36,12 @@ impl DeleteMemory {
                 pack: Pack::Memento,
                 action: Action::MemoryDelete,
                 annotations: Annotations::REPLACES,
-                input: schema::input::<Input>(),
+                input: schema::input::<OneMemory>(),
                 output: schema::output::<Output>(),
-                aliases: &[("id", "memory_id")],
+                aliases: OneMemory::ALIASES,
                 needs_act_as: false,
             },
         }
-    }
-}
-
-impl Default for DeleteMemory {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Input {
-    fn read(arguments: Map<String, Value>) -> Result<Self> {
-        let mut given = Reader::new(arguments);
-        let input = Self { memory_id: given.memory_id("memory_id")? };
-        given.finish()?;
-        Ok(input)
     }
 }
 
@@ -76,8 +52,8 @@ impl Tool for DeleteMemory {
     }
 
     async fn call(&self, context: Context, arguments: Map<String, Value>) -> Result<Answer> {
-        let input = Input::read(arguments)?;
-        let memory = context.store.delete(&input.memory_id).await?;
+        let OneMemory { memory_id } = OneMemory::read(arguments)?;
+        let memory = context.store.delete(&memory_id).await?;
         let memory = memory.ok_or_else(|| Error::not_found("memory"))?;
         let message =
             format!("Successfully deleted memory {} for user {}", memory.id, context.tenant);

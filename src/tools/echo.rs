@@ -27,10 +27,9 @@ struct Output {
     message: String,
 }
 
-impl Echo {
+impl Default for Echo {
     /// The tool with its schemas.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             spec: ToolSpec {
                 name: "echo",
@@ -45,12 +44,6 @@ impl Echo {
                 needs_act_as: false,
             },
         }
-    }
-}
-
-impl Default for Echo {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -7,29 +7,17 @@ use serde_json::{Map, Value};
 
 use super::{
     Annotations, Answer, Context, Tool, ToolSpec,
-    arguments::Reader,
     entry::{self, Entry},
-    fence, schema,
+    fence,
+    one_memory::OneMemory,
+    schema,
 };
-use crate::domain::{
-    Error, Result,
-    action::Action,
-    memory::{Memory, MemoryId},
-    pack::Pack,
-};
+use crate::domain::{Error, Result, action::Action, memory::Memory, pack::Pack};
 
 /// The tool.
 #[derive(Debug)]
 pub struct GetMemoryContent {
     spec: ToolSpec,
-}
-
-#[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-struct Input {
-    /// The id that storing or finding returned.
-    #[schemars(with = "String", length(min = 1, max = 200))]
-    memory_id: MemoryId,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -46,10 +34,9 @@ struct Output {
     agent_response: Option<String>,
 }
 
-impl GetMemoryContent {
+impl Default for GetMemoryContent {
     /// The tool with its schemas.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             spec: ToolSpec {
                 name: "get_memory_content",
@@ -60,27 +47,12 @@ impl GetMemoryContent {
                 pack: Pack::Memento,
                 action: Action::MemoryRead,
                 annotations: Annotations::READS,
-                input: schema::input::<Input>(),
+                input: schema::input::<OneMemory>(),
                 output: schema::output::<Output>(),
-                aliases: &[("id", "memory_id")],
+                aliases: OneMemory::ALIASES,
                 needs_act_as: false,
             },
         }
-    }
-}
-
-impl Default for GetMemoryContent {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Input {
-    fn read(arguments: Map<String, Value>) -> Result<Self> {
-        let mut given = Reader::new(arguments);
-        let input = Self { memory_id: given.memory_id("memory_id")? };
-        given.finish()?;
-        Ok(input)
     }
 }
 
@@ -91,8 +63,8 @@ impl Tool for GetMemoryContent {
     }
 
     async fn call(&self, context: Context, arguments: Map<String, Value>) -> Result<Answer> {
-        let input = Input::read(arguments)?;
-        let memory = context.store.get(&input.memory_id).await?;
+        let OneMemory { memory_id } = OneMemory::read(arguments)?;
+        let memory = context.store.get(&memory_id).await?;
         let memory = memory.ok_or_else(|| Error::not_found("memory"))?;
         Answer::new(
             show(&memory),

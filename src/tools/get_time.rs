@@ -28,10 +28,9 @@ struct Output {
     unix_seconds: i64,
 }
 
-impl GetTime {
+impl Default for GetTime {
     /// The tool with its schemas.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             spec: ToolSpec {
                 name: "get_time",
@@ -46,12 +45,6 @@ impl GetTime {
                 needs_act_as: false,
             },
         }
-    }
-}
-
-impl Default for GetTime {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -58,10 +58,9 @@ struct Output {
     assistant_knowledge: Option<Vec<Knowledge>>,
 }
 
-impl GetUserProfile {
+impl Default for GetUserProfile {
     /// The tool with its schemas.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             spec: ToolSpec {
                 name: "get_user_profile",
@@ -77,12 +76,6 @@ impl GetUserProfile {
                 needs_act_as: false,
             },
         }
-    }
-}
-
-impl Default for GetUserProfile {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -48,10 +48,9 @@ struct TagCount {
     memories: u64,
 }
 
-impl GetUserStats {
+impl Default for GetUserStats {
     /// The tool with its schemas.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             spec: ToolSpec {
                 name: "get_user_stats",
@@ -67,12 +66,6 @@ impl GetUserStats {
                 needs_act_as: false,
             },
         }
-    }
-}
-
-impl Default for GetUserStats {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -29,10 +29,9 @@ struct Output {
     timestamp: Timestamp,
 }
 
-impl HealthCheck {
+impl Default for HealthCheck {
     /// The tool with its schemas.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             spec: ToolSpec {
                 name: "health_check",
@@ -47,12 +46,6 @@ impl HealthCheck {
                 needs_act_as: false,
             },
         }
-    }
-}
-
-impl Default for HealthCheck {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -36,10 +36,9 @@ struct User {
     memories: u64,
 }
 
-impl ListUsers {
+impl Default for ListUsers {
     /// The tool with its schemas.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             spec: ToolSpec {
                 name: "list_users",
@@ -55,12 +54,6 @@ impl ListUsers {
                 needs_act_as: true,
             },
         }
-    }
-}
-
-impl Default for ListUsers {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

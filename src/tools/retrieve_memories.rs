@@ -62,10 +62,9 @@ struct Output {
     memories: Vec<Entry>,
 }
 
-impl RetrieveMemories {
+impl Default for RetrieveMemories {
     /// The tool with its schemas.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             spec: ToolSpec {
                 name: "retrieve_memories",
@@ -91,12 +90,6 @@ impl RetrieveMemories {
                 needs_act_as: false,
             },
         }
-    }
-}
-
-impl Default for RetrieveMemories {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

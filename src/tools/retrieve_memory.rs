@@ -72,10 +72,9 @@ struct Output {
     more: bool,
 }
 
-impl RetrieveMemory {
+impl Default for RetrieveMemory {
     /// The tool with its schemas.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             spec: ToolSpec {
                 name: "retrieve_memory",
@@ -100,12 +99,6 @@ impl RetrieveMemory {
                 needs_act_as: false,
             },
         }
-    }
-}
-
-impl Default for RetrieveMemory {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

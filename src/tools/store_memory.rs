@@ -56,10 +56,9 @@ struct Output {
     created_at: Timestamp,
 }
 
-impl StoreMemory {
+impl Default for StoreMemory {
     /// The tool with its schemas.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             spec: ToolSpec {
                 name: "store_memory",
@@ -76,12 +75,6 @@ impl StoreMemory {
                 needs_act_as: false,
             },
         }
-    }
-}
-
-impl Default for StoreMemory {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -59,10 +59,9 @@ struct Output {
     updated_at: Timestamp,
 }
 
-impl UpdateMemory {
+impl Default for UpdateMemory {
     /// The tool with its schemas.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             spec: ToolSpec {
                 name: "update_memory",
@@ -84,12 +83,6 @@ impl UpdateMemory {
                 needs_act_as: false,
             },
         }
-    }
-}
-
-impl Default for UpdateMemory {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -145,3 +145,135 @@ fn a_session_command_without_a_server_says_so() {
     let told = complaint(&memgate(home.path(), &[], &["session", "list"]), 1);
     assert!(told.contains("no server"), "{told}");
 }
+
+/// What a command with `--json` printed.
+fn json(output: &Output) -> Value {
+    serde_json::from_str(&printed(output)).unwrap()
+}
+
+#[test]
+fn a_key_has_everything_that_was_asked_for() {
+    let home = home();
+    let run = |arguments: &[&str]| memgate(home.path(), &[], arguments);
+    let tenant = json(&run(&["tenant", "create", "acme", "--json"]));
+    assert_eq!(tenant["label"], "acme");
+    printed(&run(&["tenant", "create", "globex"]));
+    let asked = ["key", "create", "--tenant", "acme", "--name", "a", "--pack", "demo", "--json"];
+    let more = ["--act-as", "globex", "--expires", "2999-01-31"];
+    let made = json(&run(&[&asked[..], &more[..]].concat()));
+    assert!(made["key"].as_str().unwrap().starts_with("mg_"), "{made}");
+    for (field, wanted) in [
+        ("role", serde_json::json!("agent")),
+        ("tenant", serde_json::json!("acme")),
+        ("name", serde_json::json!("a")),
+        ("packs", serde_json::json!(["demo"])),
+        ("act_as", serde_json::json!(["globex"])),
+        ("expires_at", serde_json::json!("2999-01-31T00:00:00Z")),
+    ] {
+        assert_eq!(made[field], wanted, "{field}");
+    }
+    let operator = ["key", "create", "--role", "operator", "--out", "op.key", "--json"];
+    let operator = json(&run(&operator));
+    assert_eq!((&operator["role"], operator.get("key")), (&"operator".into(), None));
+    assert!(operator["tenant"].is_null() && home.path().join("op.key").exists());
+
+    let tenants = json(&run(&["tenant", "list", "--json"]));
+    assert_eq!(tenants["tenants"].as_array().unwrap().len(), 2, "{tenants}");
+    let nobody = ["key", "create", "--tenant", "acme", "--act-as", "initech"];
+    let told = complaint(&run(&nobody), 1);
+    assert!(told.contains("act_as") && !told.contains("tenant create acme"), "{told}");
+    let before = ["key", "create", "--tenant", "acme", "--expires", "2020-01-31"];
+    assert!(complaint(&run(&before), 2).contains("must lie ahead"));
+    let again = ["key", "create", "--tenant", "acme", "--out", "op.key"];
+    assert!(complaint(&run(&again), 2).contains("exists already"));
+    let keys = json(&run(&["key", "list", "--json"]));
+    assert_eq!(keys["keys"].as_array().unwrap().len(), 2, "a refusal makes no key: {keys}");
+}
+
+#[test]
+fn a_bare_name_is_a_place_in_the_working_directory() {
+    let home = home();
+    printed(&memgate(home.path(), &[], &["--data-dir", "data", "tenant", "create", "acme"]));
+    assert!(home.path().join("data/control.db").exists());
+    let key = ["--data-dir", "data", "key", "create", "--tenant", "acme", "--out", "a.key"];
+    printed(&memgate(home.path(), &[], &key));
+    assert!(fs::read_to_string(home.path().join("a.key")).unwrap().starts_with("mg_"));
+}
+
+#[test]
+fn every_option_of_settings_counts() {
+    let home = home();
+    fs::write(home.path().join("other.toml"), "[listen]\nmax_headers = 17\n").unwrap();
+    let arguments = [
+        "--host",
+        "10.0.0.1",
+        "--port",
+        "4002",
+        "--behind-proxy",
+        "--tls-certificate",
+        "a.pem",
+        "--tls-key",
+        "a.key",
+        "--log-level",
+        "debug",
+        "--log-format",
+        "json",
+        "--config",
+        "other.toml",
+        "--data-dir",
+        "elsewhere",
+        "--set",
+        "http.trusted_hosts=a.example",
+        "config",
+        "show",
+        "--changed",
+        "--json",
+    ];
+    let shown = json(&memgate(home.path(), &[], &arguments));
+    let shown: Vec<_> = shown["settings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| ["key", "value", "from"].map(|field| s[field].as_str().unwrap()))
+        .collect();
+    let wanted = [
+        ["http.trusted_hosts", "a.example", "--set"],
+        ["listen.behind_proxy", "true", "--behind-proxy"],
+        ["listen.host", "10.0.0.1", "--host"],
+        ["listen.max_headers", "17", "other.toml line 2"],
+        ["listen.port", "4002", "--port"],
+        ["listen.tls.certificate", "a.pem", "--tls-certificate"],
+        ["listen.tls.private_key", "a.key", "--tls-key"],
+        ["storage.data_dir", "elsewhere", "--data-dir"],
+        ["telemetry.log_format", "json", "--log-format"],
+        ["telemetry.log_level", "debug", "--log-level"],
+    ];
+    for row in wanted {
+        assert!(shown.contains(&row), "{row:?} in {shown:?}");
+    }
+    assert_eq!(shown.len(), wanted.len(), "{shown:?}");
+}
+
+#[test]
+fn an_unsafe_configuration_ends_with_2_in_every_form() {
+    let home = home();
+    let env = [("HOST", "0.0.0.0")];
+    let check = memgate(home.path(), &env, &["config", "check", "--json"]);
+    assert_eq!(check.status.code(), Some(2));
+    let found: Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert_eq!(found["problems"].as_array().unwrap().len(), 1, "{found}");
+    complaint(&memgate(home.path(), &env, &["config", "show"]), 2);
+
+    let disabled = [("DISABLE_AUTH", "true")];
+    let check = memgate(home.path(), &disabled, &["config", "check"]);
+    assert!(complaint(&check, 0).starts_with("hint: auth.disabled"), "{check:?}");
+    let check = json(&memgate(home.path(), &disabled, &["config", "check", "--json"]));
+    let lengths = ["problems", "advice"].map(|list| check[list].as_array().unwrap().len());
+    assert_eq!(lengths, [0, 1], "{check}");
+
+    fs::create_dir(home.path().join("policies")).unwrap();
+    fs::write(home.path().join("policies/own.cedar"), "permit (principal);").unwrap();
+    let check = memgate(home.path(), &[], &["policy", "check", "policies", "--json"]);
+    assert_eq!(check.status.code(), Some(2));
+    complaint(&memgate(home.path(), &[], &["--no-such-option"]), 2);
+}

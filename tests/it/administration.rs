@@ -59,6 +59,25 @@ fn the_command_line_makes_and_lists_keys_with_and_without_a_server() {
 }
 
 #[test]
+fn a_running_server_is_asked_for_everything_that_was_typed() {
+    let world = World::start();
+    let typed = ["key", "create", "--tenant", "acme", "--name", "cli", "--pack", "demo"];
+    let more = ["--act-as", "globex", "--expires", "2999-01-31", "--json"];
+    let made = world.command(&[&typed[..], &more[..]].concat());
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let made: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
+    for (field, wanted) in [
+        ("tenant", json!("acme")),
+        ("name", json!("cli")),
+        ("packs", json!(["demo"])),
+        ("act_as", json!(["globex"])),
+        ("expires_at", json!("2999-01-31T00:00:00Z")),
+    ] {
+        assert_eq!(made[field], wanted, "{field}");
+    }
+}
+
+#[test]
 fn only_its_owner_can_use_the_control_socket() {
     use std::os::unix::fs::{FileTypeExt, PermissionsExt};
     let world = World::start();

@@ -67,7 +67,10 @@ fn the_command_line_sees_and_ends_the_same_sessions() {
     let listed = world.command(&["session", "list", "--json"]);
     assert_eq!(listed.code, Some(0), "{}", listed.stderr);
     let id = sessions(&world)[0]["id"].as_str().unwrap().to_owned();
-    assert!(listed.stdout.contains(&id) && listed.stdout.contains("acme"), "{}", listed.stdout);
+    let list: Value = serde_json::from_str(&listed.stdout).unwrap();
+    assert_eq!(list["sessions"][0]["id"], id, "{list}");
+    let table = world.command(&["session", "list"]).stdout;
+    assert!(table.contains(&id) && table.contains("acme"), "{table}");
     let killed = world.command(&["session", "kill", &id]);
     assert_eq!(killed.code, Some(0), "{}", killed.stderr);
     let after = session.rpc("tools/list", json!({}));

@@ -199,6 +199,16 @@ fn i3_a_key_file_that_is_missing_or_empty_is_no_wish_for_no_key() {
 }
 
 #[test]
+fn a_file_that_is_too_large_is_refused_and_not_cut() {
+    let place = Place::new().file("key", &KEY.repeat(5000), 0o600);
+    let path = place.path("key");
+    let refused = place.environment(&[("MCP_API_KEY_FILE", path.to_str().unwrap())]).refused();
+    assert!(refused.contains("larger than 65536 bytes"), "{refused}");
+    let refused = Place::new().file("memgate.toml", &"#\n".repeat(1 << 20), 0o600).refused();
+    assert!(refused.contains("larger than 1048576 bytes"), "{refused}");
+}
+
+#[test]
 fn a_pipe_for_a_file_is_refused_and_not_waited_for() {
     let place = Place::new();
     let path = place.path("pipe");

@@ -45,6 +45,7 @@ const PROXY: (&str, &str) = ("MEMGATE_LISTEN__BEHIND_PROXY", "true");
 fn i3_no_authentication_is_for_loopback() {
     accepted(&[("DISABLE_AUTH", "true")]);
     accepted(&[("DISABLE_AUTH", "true"), ("HOST", "::1")]);
+    accepted(&[("DISABLE_AUTH", "true"), ("HOST", "::ffff:127.0.0.1")]);
     for host in ["0.0.0.0", "::", "10.0.0.1", "::ffff:10.0.0.1"] {
         refused(&[("DISABLE_AUTH", "true"), ("HOST", host), PROXY], "auth.disabled");
     }
@@ -52,7 +53,9 @@ fn i3_no_authentication_is_for_loopback() {
         &[("DISABLE_AUTH", "true"), ("MEMGATE_LISTEN__ADMIN", "0.0.0.0:3001"), PROXY],
         "auth.disabled",
     );
-    refused(&[("DISABLE_AUTH", "true"), ("ALLOWED_ORIGINS", "*")], "auth.disabled");
+    for name in ["ALLOWED_ORIGINS", "TRUSTED_HOSTS"] {
+        refused(&[("DISABLE_AUTH", "true"), (name, "*")], "auth.disabled");
+    }
 }
 
 #[test]

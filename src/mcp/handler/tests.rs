@@ -99,6 +99,17 @@ async fn a_key_sees_its_packs_and_no_other_tool_is_there() {
     }
     let prompts = world.answer(&demo, stateless("prompts/list", json!({}))).await;
     assert_eq!(prompts["result"]["prompts"], json!([]));
+    let prompt = json!({"name": "retrieve_memory_prompt"});
+    let mut messages = Vec::new();
+    for who in [&demo, &world.auth.agent("alice").await] {
+        let answer = world.answer(who, stateless("prompts/get", prompt.clone())).await;
+        messages.push(answer["error"]["message"].clone());
+    }
+    assert_eq!(messages, [json!("no such prompt"), Value::Null]);
+    // A tool for keys that may act for others is not there for one that may not.
+    let users = stateless("tools/call", json!({"name": "list_users"}));
+    let answer = world.answer(&world.auth.agent("alice").await, users).await;
+    assert_eq!(answer["error"]["message"], "no such tool");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,6 +136,7 @@ async fn i4_anothers_memory_is_an_unknown_one() {
 
     let own = world.uri(&alice, &format!("memory://{id}")).await;
     assert_eq!(own["result"]["contents"][0]["text"], "canary");
+    assert_eq!(own["result"]["cacheScope"], "private");
     let found = world.tool(&bob, "retrieve_memories", json!({"query": "canary"})).await;
     assert!(!found.to_string().contains(&id), "{found}");
 }
@@ -222,6 +234,11 @@ async fn i8_a_cursor_belongs_to_one_key() {
         assert_eq!(world.answer(&second, page(other)).await["error"], foreign);
     }
     assert_eq!(foreign["code"], -32602);
+    // Lists of one page give out no cursor, so they take none either.
+    for method in ["tools/list", "resources/templates/list", "prompts/list"] {
+        let answer = world.answer(&alice, stateless(method, json!({ "cursor": cursor }))).await;
+        assert_eq!(answer["error"], foreign, "{method}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

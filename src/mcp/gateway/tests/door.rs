@@ -143,6 +143,12 @@ async fn media_types_and_methods_are_held() {
             assert_eq!(response.status(), 405, "{method} {headers:?}");
             assert_eq!(response.headers()["allow"], "POST");
         }
+        let request = Request::builder().method(&method).header("accept", "text/event-stream");
+        let request = request.header("mcp-protocol-version", "2099-01-01");
+        let request = request.header("mcp-session-id", "x").body(Body::empty()).unwrap();
+        let response = world.send(&alice, request).await;
+        assert_eq!(response.status(), 400, "{method}");
+        assert_eq!(json(response).await["error"]["code"], -32022, "{method}");
     }
 }
 

@@ -29,6 +29,20 @@ async fn a_session_serves_its_key() {
 }
 
 #[tokio::test]
+async fn a_client_that_lost_its_session_opens_a_new_one() {
+    let world = World::new();
+    let alice = world.auth.agent("alice").await;
+    for old in ["gone", &world.open(&alice).await] {
+        let mut again = initialize();
+        again.headers_mut().insert("mcp-session-id", old.parse().unwrap());
+        let response = world.send(&alice, again).await;
+        assert_eq!(response.status(), 200, "{old}");
+        assert_ne!(response.headers()["mcp-session-id"], old);
+    }
+    assert_eq!(world.held(&alice).await, 3);
+}
+
+#[tokio::test]
 async fn i8_a_foreign_session_is_an_unknown_one() {
     for world in World::both(|_| {}) {
         let alice = world.auth.agent("alice").await;
@@ -116,6 +130,18 @@ async fn i9_a_stream_ends_with_its_session() {
         drop(stream);
         assert_eq!(world.means.places.taken(&alice.tenant().unwrap().id).1, 0);
     }
+}
+
+#[tokio::test]
+async fn i9_a_stream_without_a_session_ends_with_its_key() {
+    let world = World::with(|settings| settings.mcp.json_response = false);
+    let alice = world.auth.agent("alice").await;
+    let response = world.send(&alice, call("hang")).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(world.means.places.taken(&alice.tenant().unwrap().id).1, 1);
+    world.auth.registry.keys.revoke(alice.key_id()).unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(5), text(response)).await.unwrap();
+    assert_eq!(world.means.places.taken(&alice.tenant().unwrap().id).1, 0);
 }
 
 #[tokio::test]

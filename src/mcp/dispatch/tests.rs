@@ -1,0 +1,58 @@
+//! How a call ends that does not end well, and as what it is counted.
+
+use std::net::Ipv4Addr;
+
+use serde_json::json;
+
+use super::*;
+use crate::{auth::testing::World, domain::client::ClientInfo, mcp::endpoint::Known};
+
+fn visit(who: &Principal) -> Arc<Visit> {
+    let known = Known {
+        principal: who.clone(),
+        address: Ipv4Addr::LOCALHOST.into(),
+        request_id: "r1".to_owned(),
+    };
+    Visit::new(known, ClientInfo::default())
+}
+
+fn dispatch(world: &World, timeout: Duration) -> Dispatch {
+    let mut settings = Settings::default();
+    settings.mcp.tool_timeout = timeout;
+    crate::mcp::testing::dispatch(world, &settings)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_and_a_standstill_are_errors_of_the_call_and_counted() {
+    let world = World::new();
+    let visit = visit(&world.agent("alice").await);
+    let read = Action::MemoryRead;
+    let patient = dispatch(&world, Duration::from_mins(1));
+    let broken = patient.with_store(&visit, "broken", read, |_| async { panic!("cause") }).await;
+    let broken: Error = Result::<()>::unwrap_err(broken);
+    assert_eq!((broken.kind(), broken.public()), (Kind::Internal, "internal error"));
+
+    let hasty = dispatch(&world, Duration::from_millis(1));
+    let stuck = hasty.with_store(&visit, "stuck", read, |_| std::future::pending()).await;
+    assert_eq!(Result::<()>::unwrap_err(stuck).kind(), Kind::Timeout);
+
+    assert!(visit.has_failed());
+    let tools = world.stats.snapshot().tools;
+    assert_eq!((tools["broken"].failed, tools["stuck"].failed), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_is_counted_as_one() {
+    let world = World::new();
+    let (alice, _bob) = (world.agent("alice").await, world.agent("bob").await);
+    let dispatch = dispatch(&world, Duration::from_mins(1));
+    for (user, outcome) in [("bob", Err(Kind::Forbidden)), ("alice", Ok(()))] {
+        let Value::Object(arguments) = json!({ "user_id": user }) else { panic!("an object") };
+        let visit = visit(&alice);
+        let call = dispatch.call(&visit, "get_user_stats", arguments);
+        let answer = call.await.expect("the tool is there");
+        assert_eq!(answer.map(drop).map_err(|error| error.kind()), outcome, "{user}");
+    }
+    let counted = &world.stats.snapshot().tools["get_user_stats"];
+    assert_eq!((counted.denied, counted.failed, counted.done), (1, 0, 1));
+}
