@@ -153,6 +153,8 @@ impl SqliteStore {
 fn examine(database: &mut Database, tenant: &TenantId, check: Check) -> Result<()> {
     if check != Check::Marks {
         database.quick_check()?;
+        // It has met every page, and few of them will be asked for again.
+        database.release_memory()?;
     }
     SCHEMA.bring_up(database, tenant.as_str(), IfEmpty::Refuse)?;
     if check == Check::Everything {

@@ -29,7 +29,7 @@ const OCCURRENCES: &str = "
 pub(super) struct Holder {
     pub(super) n: i64,
     /// Words in the whole memory.
-    pub(super) length: u32,
+    pub(super) length: f64,
     /// How often the word stands there as it is, weighted by field.
     pub(super) exactly: f64,
     /// The same for every word that begins like it.
@@ -68,8 +68,12 @@ pub(super) fn read(database: &Connection, span: &Span<'_>) -> Result<Option<Occu
             last => {
                 sorted &= last.is_none_or(|last| last.n < n);
                 let length = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
-                let length = varints(length).map(|l| u32::try_from(l).unwrap_or(u32::MAX)).sum();
-                holders.push(Holder { n, length, exactly, beginning: weight });
+                holders.push(Holder {
+                    n,
+                    length: sum(varints(length)),
+                    exactly,
+                    beginning: weight,
+                });
             }
         }
     }
@@ -91,6 +95,11 @@ fn weight(column: &[u8]) -> f64 {
     WEIGHTS.iter().find(|(name, _)| name.as_bytes() == column).map_or(1.0, |(_, weight)| *weight)
 }
 
+/// A sum that a damaged file cannot make overflow.
+pub(super) fn sum(numbers: impl Iterator<Item = u64>) -> f64 {
+    numbers.fold(0, u64::saturating_add) as f64
+}
+
 /// SQLite's numbers of varying length, one after the other: seven bits a byte, the highest first,
 /// and eight in the ninth.
 pub(super) fn varints(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
@@ -109,4 +118,16 @@ pub(super) fn varints(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
         }
         Some(value)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_length_are_read() {
+        let bytes = [&[0, 0x7f, 0x81, 0x00][..], &[0xff; 9], &[0x82, 0x80, 0x05, 0x80]].concat();
+        let numbers: Vec<u64> = varints(&bytes).collect();
+        assert_eq!(numbers, [0, 127, 128, u64::MAX, 0x8005], "and what is cut off is none");
+    }
 }

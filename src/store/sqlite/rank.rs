@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::occurrences::{Occurrences, varints};
+use super::occurrences::{Occurrences, sum, varints};
 use crate::domain::Result;
 
 /// How soon a further occurrence of a word in a memory tells nothing new.
@@ -37,7 +37,7 @@ pub(super) fn rank(database: &Connection, words: &[Occurrences]) -> Result<Vec<R
         let exactly = rarity(word.holders.iter().filter(|h| h.exactly > 0.0).count());
         let beginning = rarity(word.holders.len());
         for holder in &word.holders {
-            let length = K1 * (1.0 - B + B * f64::from(holder.length) / average);
+            let length = K1 * (1.0 - B + B * holder.length / average);
             let worth = |often: f64| often * (K1 + 1.0) / (often + length);
             let score = scores.entry(holder.n).or_insert(0.0);
             *score += exactly * worth(holder.exactly);
@@ -58,7 +58,7 @@ fn averages(database: &Connection) -> Result<Option<(f64, f64)>> {
         .query_row([], |row| {
             let mut numbers = varints(row.get_ref(0)?.as_blob()?);
             let memories = numbers.next().unwrap_or(0);
-            Ok((memories as f64, numbers.sum::<u64>() as f64))
+            Ok((memories as f64, sum(numbers)))
         })
         .optional()?;
     Ok(sums

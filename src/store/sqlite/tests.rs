@@ -184,6 +184,17 @@ async fn writes_that_wait_share_a_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_known_of_words_ages_with_every_change() {
+    let opened = Opened::new();
+    let store = opened.store();
+    let stored = store.put(note("a", "x")).await.unwrap();
+    assert_eq!(store.known.moment(), 0, "what is added makes no word rarer");
+    store.update(&stored.id, MemoryPatch::default()).await.unwrap();
+    store.delete(&stored.id).await.unwrap();
+    assert_eq!(store.known.moment(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn common_words_do_not_drown_rare_ones() {
     let opened = Opened::new();
     let limits = Limits::default();
