@@ -10,6 +10,8 @@ use super::{
 };
 use crate::domain::{Result, tenant::TenantId};
 
+/// Closings that make room at the same time.
+const CLOSED_AT_ONCE: usize = 8;
 /// Closings that one sweep starts.
 const CLOSED_PER_SWEEP: usize = 32;
 
@@ -26,13 +28,17 @@ impl Shared {
         }
     }
 
-    /// Starts closing the tenant that was idle longest, unless one is closing already.
+    /// Starts closing the tenant that was idle longest, or finds one that is closing already.
+    /// Newcomers do not queue for one closing: each waits for one of its own, up to a bound.
     pub(super) fn make_room(self: &Arc<Self>, table: &mut Table) -> Result<CancellationToken> {
-        if let Some(done) = table.closing() {
-            return Ok(done.clone());
-        }
-        let idle = table.least_used(Duration::MAX, self.now());
+        let (closing, first) = table.closing();
+        let idle = if closing < CLOSED_AT_ONCE {
+            table.least_used(Duration::MAX, self.now())
+        } else {
+            None
+        };
         idle.and_then(|tenant| self.start_closing(table, &tenant))
+            .or(first)
             .ok_or_else(|| overloaded("too many tenants are in use; retry in 1 s"))
     }
 

@@ -75,9 +75,9 @@ impl Table {
         self.held
     }
 
-    /// What the first of those that are closing signals when it is done.
-    pub(super) fn closing(&self) -> Option<&CancellationToken> {
-        self.closing.first_key_value().map(|(_, done)| done)
+    /// How many are closing, and what the first of them signals when it is done.
+    pub(super) fn closing(&self) -> (usize, Option<CancellationToken>) {
+        (self.closing.len(), self.closing.first_key_value().map(|(_, done)| done.clone()))
     }
 
     /// How closely the tenant's file is to be looked at.
