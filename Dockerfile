@@ -17,6 +17,7 @@ ENV SOURCE_DATE_EPOCH=0 \
     CARGO_INCREMENTAL=0 \
     RUSTFLAGS="--remap-path-prefix=/src=memgate --remap-path-prefix=/usr/local/cargo=cargo"
 # Dependencies first, from the manifest alone: a change of our source leaves this layer alone.
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src benches \
  && echo 'fn main() {}' > src/main.rs \

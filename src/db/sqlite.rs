@@ -193,6 +193,9 @@ impl Database {
             (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
             (DbConfig::SQLITE_DBCONFIG_ENABLE_ATTACH_CREATE, false),
             (DbConfig::SQLITE_DBCONFIG_ENABLE_ATTACH_WRITE, false),
+            // A plan does not depend on the values that are bound, so no statement is compiled
+            // anew when they change; FTS5's own would be, for every word of every search.
+            (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
         ] {
             connection.set_db_config(switch, on)?;
         }

@@ -6,8 +6,11 @@
 mod change;
 mod choice;
 mod health;
+mod known;
 mod name;
+mod occurrences;
 mod query;
+mod rank;
 mod readers;
 mod row;
 mod words;
@@ -18,7 +21,7 @@ use std::{path::Path, sync::Arc};
 use async_trait::async_trait;
 use tokio_util::task::TaskTracker;
 
-use self::{change::Change, health::Health, readers::Readers, writer::Writer};
+use self::{change::Change, health::Health, known::Known, readers::Readers, writer::Writer};
 use super::TenantStore;
 use crate::{
     config::storage::Storage,
@@ -39,10 +42,13 @@ const APPLICATION_ID: i32 = 0x6d67_6d31;
 
 const SCHEMA: Schema = Schema {
     application_id: APPLICATION_ID,
-    migrations: &[Migration {
-        name: "0001_memories",
-        sql: include_str!("sqlite/migrations/0001_memories.sql"),
-    }],
+    migrations: &[
+        Migration {
+            name: "0001_memories",
+            sql: include_str!("sqlite/migrations/0001_memories.sql"),
+        },
+        Migration { name: "0002_terms", sql: include_str!("sqlite/migrations/0002_terms.sql") },
+    ],
 };
 
 /// How closely a file is looked at before it is trusted.
@@ -81,6 +87,7 @@ pub(super) struct SqliteStore {
     writer: Arc<Writer>,
     readers: Arc<Readers>,
     health: Arc<Health>,
+    known: Arc<Known>,
 }
 
 impl SqliteStore {
@@ -122,15 +129,9 @@ impl SqliteStore {
             around.tracker.clone(),
             &around.settings,
         );
-        let writer = Writer::new(
-            path,
-            database,
-            Arc::clone(&health),
-            Arc::clone(&around.clock),
-            around.tracker.clone(),
-            around.settings.max_memory_bytes,
-        )?;
-        Ok(Self { writer: Arc::new(writer), readers: Arc::new(readers), health })
+        let known = Arc::new(Known::default());
+        let writer = Writer::new(path, database, Arc::clone(&health), Arc::clone(&known), around)?;
+        Ok(Self { writer: Arc::new(writer), readers: Arc::new(readers), health, known })
     }
 
     /// Must it be closed and opened again with a closer look?
@@ -152,6 +153,8 @@ impl SqliteStore {
 fn examine(database: &mut Database, tenant: &TenantId, check: Check) -> Result<()> {
     if check != Check::Marks {
         database.quick_check()?;
+        // It has met every page, and few of them will be asked for again.
+        database.release_memory()?;
     }
     SCHEMA.bring_up(database, tenant.as_str(), IfEmpty::Refuse)?;
     if check == Check::Everything {
@@ -194,7 +197,8 @@ impl TenantStore for SqliteStore {
     }
 
     async fn search(&self, query: Query) -> Result<Hits> {
-        self.readers.run(move |database| query::search(database, &query)).await
+        let known = Arc::clone(&self.known);
+        self.readers.run(move |database| query::search(database, &known, &query)).await
     }
 
     async fn usage(&self) -> Result<Usage> {

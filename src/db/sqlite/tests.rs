@@ -70,6 +70,7 @@ fn every_setting_reads_back() {
             (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
             (DbConfig::SQLITE_DBCONFIG_ENABLE_ATTACH_CREATE, false),
             (DbConfig::SQLITE_DBCONFIG_ENABLE_ATTACH_WRITE, false),
+            (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
         ] {
             assert_eq!(database.db_config(switch).unwrap(), on, "{switch:?}");
         }

@@ -1,12 +1,14 @@
 //! Reading: search, counts, tags. Every statement is a constant; what a caller sends is bound.
 //!
 //! Without text the newest come first, straight from the index by time or by tag. With text the
-//! index of words ranks, and only the page that is asked for is read from the table.
+//! memories are ranked by their words, and only the page that is asked for is read from the table.
 
-use rusqlite::{Connection, ToSql, types::ValueRef};
+use rusqlite::{Connection, Statement, ToSql, types::ValueRef};
 
 use super::{
     choice::{Choice, choose},
+    known::Known,
+    rank::{self, Ranked},
     row::{self, folded, microseconds, time},
     words::{self, Word},
 };
@@ -46,6 +48,16 @@ const BEST: &str = "
     CROSS JOIN memory ON memory.n = hit.n
     ORDER BY hit.cost, hit.n DESC";
 
+/// One memory, if the filter lets it through.
+const ONE: &str = "
+    SELECT id, kind, created_at, updated_at, author_key, client_name, client_version,
+           filename, description, tags, content, response
+    FROM memory
+    WHERE n = :n AND created_at >= :since AND created_at < :before
+      AND (:kind1 IS NULL OR kind IN (:kind1, :kind2, :kind3, :kind4))
+      AND (:tag IS NULL
+           OR EXISTS (SELECT 1 FROM tag WHERE tag.folded = :tag AND tag.memory = memory.n))";
+
 const BEST_FILTERED: &str = "
     SELECT id, kind, created_at, updated_at, author_key, client_name, client_version,
            filename, description, tags, content, response, -hit.cost
@@ -63,7 +75,7 @@ const BEST_FILTERED: &str = "
 ///
 /// # Errors
 /// `BadInput` when the text has no words; `Timeout` when the connection's deadline passes.
-pub(super) fn search(database: &Connection, query: &Query) -> Result<Hits> {
+pub(super) fn search(database: &Connection, known: &Known, query: &Query) -> Result<Hits> {
     if query.kinds.len() > MemoryKind::ALL.len() {
         return Err(Error::bad_input("a query names each kind once"));
     }
@@ -71,21 +83,29 @@ pub(super) fn search(database: &Connection, query: &Query) -> Result<Hits> {
         let sql = if query.tag.is_some() { NEWEST_WITH_TAG } else { NEWEST };
         return page(database, sql, query, &[], i64::MIN);
     };
-    let filtered = query.since.is_some()
-        || query.before.is_some()
-        || query.tag.is_some()
-        || !query.kinds.is_empty();
-    let Choice { all, rare, from } = choose(database, words::parse(text)?)?;
+    let words = words::parse(text)?;
+    // All statements see the same memories, and lock the file once.
+    let moment = database.unchecked_transaction()?;
+    let Choice { all, rare, from, read } = choose(&moment, known, words)?;
     let deciding = if rare.is_empty() { &all } else { &rare };
-    if !filtered {
-        return page(database, BEST, query, deciding, from);
-    }
-    let hits = page(database, BEST_FILTERED, query, deciding, i64::MIN)?;
-    if rare.is_empty() || hits.hits.len() == query.limit {
+    let filtered = is_filtered(query);
+    let hits = match read {
+        Some(words) => pick(&moment, query, &rank::rank(&moment, &words)?)?,
+        None if filtered => page(&moment, BEST_FILTERED, query, deciding, i64::MIN)?,
+        None => page(&moment, BEST, query, deciding, from)?,
+    };
+    if !filtered || rare.is_empty() || hits.hits.len() == query.limit {
         return Ok(hits);
     }
     // The filter leaves little of what the rare words find: the common ones fill the page.
-    page(database, BEST_FILTERED, query, &all, i64::MIN)
+    page(&moment, BEST_FILTERED, query, &all, i64::MIN)
+}
+
+fn is_filtered(query: &Query) -> bool {
+    query.since.is_some()
+        || query.before.is_some()
+        || query.tag.is_some()
+        || !query.kinds.is_empty()
 }
 
 /// One page of what `sql`, one of the statements above, finds.
@@ -97,29 +117,13 @@ fn page(
     from: i64,
 ) -> Result<Hits> {
     let limit = query.limit.min(MAX_LIMIT);
-    let tag = query.tag.as_ref().map(|t| folded(t.as_str()));
-    let kind = |index: usize| query.kinds.get(index).map(|k| k.as_str());
     let mut statement = database.prepare_cached(sql)?;
-    let values: [(&str, &dyn ToSql); 11] = [
-        (":words", &words::expression(words)),
-        (":from", &from),
-        (":tag", &tag),
-        (":since", &query.since.map_or(i64::MIN, microseconds)),
-        (":before", &query.before.map_or(i64::MAX, microseconds)),
-        // With fewer than four kinds the rest repeats the first.
-        (":kind1", &kind(0)),
-        (":kind2", &kind(1).or(kind(0))),
-        (":kind3", &kind(2).or(kind(0))),
-        (":kind4", &kind(3).or(kind(0))),
-        // One more than asked for tells whether there is a further page.
-        (":limit", &i64::try_from(limit + 1).unwrap_or(i64::MAX)),
-        (":offset", &i64::try_from(query.offset).unwrap_or(i64::MAX)),
-    ];
-    for (name, value) in values {
-        if let Some(index) = statement.parameter_index(name)? {
-            statement.raw_bind_parameter(index, value)?;
-        }
-    }
+    bind_filter(&mut statement, query)?;
+    bind(&mut statement, ":words", &words::expression(words))?;
+    bind(&mut statement, ":from", &from)?;
+    // One more than asked for tells whether there is a further page.
+    bind(&mut statement, ":limit", &i64::try_from(limit + 1).unwrap_or(i64::MAX))?;
+    bind(&mut statement, ":offset", &i64::try_from(query.offset).unwrap_or(i64::MAX))?;
     let mut rows = statement.raw_query();
     let mut hits = Vec::with_capacity(limit.min(64));
     let mut more = false;
@@ -131,6 +135,51 @@ fn page(
         hits.push(Hit { memory: row::memory(row)?, score: row.get(12)? });
     }
     Ok(Hits { hits, more })
+}
+
+/// One page of `ranked`: those that the filter lets through are read, down to the page's end.
+fn pick(database: &Connection, query: &Query, ranked: &[Ranked]) -> Result<Hits> {
+    let limit = query.limit.min(MAX_LIMIT);
+    // Without a filter everybody is let through, so nobody before the page need be asked.
+    let jump = if is_filtered(query) { 0 } else { query.offset.min(ranked.len()) };
+    let mut ahead = query.offset - jump;
+    let mut statement = database.prepare_cached(ONE)?;
+    bind_filter(&mut statement, query)?;
+    let mut hits = Vec::with_capacity(limit.min(64));
+    for Ranked { n, score } in ranked.iter().skip(jump) {
+        bind(&mut statement, ":n", n)?;
+        let mut rows = statement.raw_query();
+        let Some(row) = rows.next()? else { continue };
+        if ahead > 0 {
+            ahead -= 1;
+        } else if hits.len() == limit {
+            return Ok(Hits { hits, more: true });
+        } else {
+            hits.push(Hit { memory: row::memory(row)?, score: *score });
+        }
+    }
+    Ok(Hits { hits, more: false })
+}
+
+/// Binds what narrows a query, where the statement asks for it.
+fn bind_filter(statement: &mut Statement<'_>, query: &Query) -> Result<()> {
+    let kind = |index: usize| query.kinds.get(index).map(|k| k.as_str());
+    bind(statement, ":tag", &query.tag.as_ref().map(|t| folded(t.as_str())))?;
+    bind(statement, ":since", &query.since.map_or(i64::MIN, microseconds))?;
+    bind(statement, ":before", &query.before.map_or(i64::MAX, microseconds))?;
+    // With fewer than four kinds the rest repeats the first.
+    bind(statement, ":kind1", &kind(0))?;
+    bind(statement, ":kind2", &kind(1).or(kind(0)))?;
+    bind(statement, ":kind3", &kind(2).or(kind(0)))?;
+    bind(statement, ":kind4", &kind(3).or(kind(0)))
+}
+
+/// Binds a value, where the statement asks for it.
+fn bind(statement: &mut Statement<'_>, name: &str, value: &dyn ToSql) -> Result<()> {
+    if let Some(index) = statement.parameter_index(name)? {
+        statement.raw_bind_parameter(index, value)?;
+    }
+    Ok(())
 }
 
 /// Counts, from indexes alone.
@@ -177,4 +226,93 @@ pub(super) fn tags(database: &Connection, prefix: &str, limit: usize) -> Result<
         tags.push(Tag::parse(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
     }
     Ok(tags)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures::future::join_all;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        db::sqlite::{Database, Limits, Mode},
+        domain::{
+            clock::SystemClock,
+            memory::{MemoryPatch, NewMemory},
+        },
+        store::{
+            TenantStore as _,
+            conformance::{note, tag},
+            sqlite::tests::Opened,
+        },
+    };
+
+    /// Words that begin alike, so that everything about beginnings is met.
+    fn text(longest: usize) -> impl Strategy<Value = String> {
+        const WORDS: &[&str] = &["a", "red", "reds", "work", "works", "working", "workshop", "bus"];
+        let word = proptest::sample::select(WORDS);
+        proptest::collection::vec(word, 1..longest).prop_map(|words| words.join(" "))
+    }
+
+    /// The file name, text and tag of each memory; what becomes of it later.
+    fn memories() -> impl Strategy<Value = Vec<(String, String, String, u8)>> {
+        proptest::collection::vec((text(3), text(12), text(3), any::<u8>()), 1..40)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 64, ..Default::default() })]
+
+        #[test]
+        fn both_rankings_agree(
+            memories in memories(),
+            queries in proptest::collection::vec((text(4), 0_usize..4, any::<bool>()), 6),
+        ) {
+            let opened = Opened::new();
+            let store = opened.store();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                // All at once, so that they share commits.
+                let stored = join_all(memories.iter().map(|(filename, content, label, _)| {
+                    store.put(NewMemory {
+                        response: label.contains("red").then(|| content.clone()),
+                        tags: vec![tag(label)],
+                        ..note(filename, content)
+                    })
+                }))
+                .await;
+                join_all(stored.into_iter().zip(&memories).map(async |(memory, told)| {
+                    let id = memory.unwrap().id;
+                    let content = Some(told.2.clone());
+                    let patch = MemoryPatch { content, ..MemoryPatch::default() };
+                    match told.3 % 8 {
+                        0 => drop(store.delete(&id).await.unwrap()),
+                        1 => drop(store.update(&id, patch).await.unwrap()),
+                        _ => {}
+                    }
+                }))
+                .await;
+            });
+            let clock = Arc::new(SystemClock::new());
+            let database =
+                Database::open(&opened.path(), Mode::Reader, &Limits::default(), clock).unwrap();
+            for (text, offset, filtered) in queries {
+                let tag = filtered.then(|| tag("red"));
+                let query = Query { tag, offset, ..Query::newest(5) };
+                let words = words::parse(&text).unwrap();
+                let Choice { read, .. } =
+                    choose(&database, &Known::default(), words.clone()).unwrap();
+                let ranked = rank::rank(&database, &read.unwrap()).unwrap();
+                let ours = pick(&database, &query, &ranked).unwrap();
+                let sql = if filtered { BEST_FILTERED } else { BEST };
+                let theirs = page(&database, sql, &query, &words, i64::MIN).unwrap();
+                let shown = |hits: &Hits| {
+                    let hit = |hit: &Hit| (hit.memory.id.clone(), format!("{:.9}", hit.score));
+                    (hits.hits.iter().map(hit).collect::<Vec<_>>(), hits.more)
+                };
+                prop_assert_eq!(shown(&ours), shown(&theirs), "{}", text);
+            }
+        }
+    }
 }

@@ -19,6 +19,12 @@ use crate::{
     domain::{Error, Result, clock::Clock},
 };
 
+/// A reader of a large file keeps one part in so many of it in memory, …
+const CACHED_PART: u64 = 32;
+/// … up to so much: ranking jumps about in the file, and every page that is met again and was
+/// not kept costs as much as the ranking of several memories.
+const MOST_CACHED_KIB: i32 = 1024;
+
 /// The readers of one open database.
 #[derive(Debug)]
 pub(super) struct Readers {
@@ -78,8 +84,7 @@ impl Readers {
         let waiting = self.idle().pop();
         let database = match waiting {
             Some(database) => database,
-            None => Database::open(&self.path, Mode::Reader, &self.limits, Arc::clone(&self.clock))
-                .inspect_err(|e| _ = self.health.note(e))?,
+            None => self.open().inspect_err(|e| _ = self.health.note(e))?,
         };
         let answer = {
             let _deadline = database.within(self.timeout);
@@ -90,6 +95,14 @@ impl Readers {
             self.idle().push(database);
         }
         answer
+    }
+
+    fn open(&self) -> Result<Database> {
+        let size = self.path.symlink_metadata().map_err(Error::unavailable)?.len();
+        let part = i32::try_from(size / CACHED_PART / 1024).unwrap_or(MOST_CACHED_KIB);
+        let cache_kib = part.min(MOST_CACHED_KIB).max(self.limits.cache_kib);
+        let limits = Limits { cache_kib, ..self.limits };
+        Database::open(&self.path, Mode::Reader, &limits, Arc::clone(&self.clock))
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Database>> {

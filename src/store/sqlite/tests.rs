@@ -15,7 +15,7 @@ use crate::{
     store::conformance::{self, Fresh, conformance, note, start, tag},
 };
 
-struct Opened {
+pub(super) struct Opened {
     temp: tempfile::TempDir,
     tenant: TenantId,
     around: Surroundings,
@@ -23,7 +23,7 @@ struct Opened {
 }
 
 impl Opened {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let clock = Arc::new(ManualClock::at(start()));
         let settings = Storage { max_memory_bytes: conformance::MAX_BYTES, ..Storage::default() };
         let around = Surroundings {
@@ -37,7 +37,7 @@ impl Opened {
         opened
     }
 
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.temp.path().canonicalize().unwrap().join("memory.db")
     }
 
@@ -45,7 +45,7 @@ impl Opened {
         SqliteStore::open(&self.path(), &self.tenant, check, &self.around)
     }
 
-    fn store(&self) -> Arc<SqliteStore> {
+    pub(super) fn store(&self) -> Arc<SqliteStore> {
         Arc::new(self.open(Check::Everything).unwrap())
     }
 }
@@ -184,6 +184,17 @@ async fn writes_that_wait_share_a_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_known_of_words_ages_with_every_change() {
+    let opened = Opened::new();
+    let store = opened.store();
+    let stored = store.put(note("a", "x")).await.unwrap();
+    assert_eq!(store.known.moment(), 0, "what is added makes no word rarer");
+    store.update(&stored.id, MemoryPatch::default()).await.unwrap();
+    store.delete(&stored.id).await.unwrap();
+    assert_eq!(store.known.moment(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn common_words_do_not_drown_rare_ones() {
     let opened = Opened::new();
     let limits = Limits::default();
@@ -202,7 +213,7 @@ async fn common_words_do_not_drown_rare_ones() {
     let ask = |text: &str, since: Option<i64>| {
         let since = since.map(|n| jiff::Timestamp::from_microsecond(n).unwrap());
         let query = Query { text: Some(text.to_owned()), since, ..Query::newest(3) };
-        let hits = query::search(&database, &query).unwrap();
+        let hits = query::search(&database, &Known::default(), &query).unwrap();
         hits.hits.into_iter().map(|hit| hit.memory.filename).collect::<Vec<_>>()
     };
     assert_eq!(ask("the needle in the haystack", None), ["f7"], "the rare word decides");
@@ -224,7 +235,7 @@ proptest! {
         let database = Database::open(&opened.path(), Mode::Writer, &limits, clock).unwrap();
         for text in queries {
             let query = Query { text: Some(text.clone()), ..Query::newest(3) };
-            if let Err(error) = query::search(&database, &query) {
+            if let Err(error) = query::search(&database, &Known::default(), &query) {
                 prop_assert_eq!(error.kind(), Kind::BadInput, "{:?}: {}", text, error);
             }
         }

@@ -14,14 +14,43 @@ const MAX_TEXT_BYTES: usize = 4096;
 const MIN_PREFIX_CHARS: usize = 3;
 
 /// One word of a query.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Word {
     text: String,
     /// Whether longer words that begin with it count too.
     begins: bool,
 }
 
+/// A word as the index's own list of terms knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Span<'a> {
+    /// The word itself.
+    pub(super) exactly: &'a str,
+    /// Whether every term between the ends counts, or only the word itself.
+    pub(super) begins: bool,
+    /// The first term of the list.
+    pub(super) from: &'a str,
+    /// The last one that could be.
+    pub(super) to: String,
+}
+
 impl Word {
+    /// The word's place among the index's terms. A word of other than ASCII letters and digits
+    /// has none: only the index itself knows what it makes of its marks.
+    pub(super) fn span(&self) -> Option<Span<'_>> {
+        if !self.text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return None;
+        }
+        let (from, to) = if self.begins {
+            let from = stem(&self.text);
+            // No character sorts behind this one.
+            (from, [from, "\u{10ffff}"].concat())
+        } else {
+            (self.text.as_str(), self.text.clone())
+        };
+        Some(Span { exactly: &self.text, begins: self.begins, from, to })
+    }
+
     /// The word as it stands, without those that begin with it.
     pub(super) fn whole(&self) -> Self {
         Self { begins: false, ..self.clone() }

@@ -18,8 +18,10 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use super::{
+    Surroundings,
     change::{Change, Desk},
     health::{Health, Lost, Witness},
+    known::Known,
     name::Names,
 };
 use crate::{
@@ -49,6 +51,7 @@ pub(super) struct Writer {
     /// Held by the draining task, and by whoever closes.
     press: Mutex<Press>,
     health: Arc<Health>,
+    known: Arc<Known>,
     clock: Arc<dyn Clock>,
     tracker: TaskTracker,
     max_memory_bytes: usize,
@@ -88,9 +91,8 @@ impl Writer {
         path: &Path,
         database: Database,
         health: Arc<Health>,
-        clock: Arc<dyn Clock>,
-        tracker: TaskTracker,
-        max_memory_bytes: usize,
+        known: Arc<Known>,
+        around: &Surroundings,
     ) -> Result<Self> {
         let witness = Witness::of(path)?;
         let press = Press { database: Some(database), names: Names::default(), witness };
@@ -98,9 +100,10 @@ impl Writer {
             queue: Mutex::default(),
             press: Mutex::new(press),
             health,
-            clock,
-            tracker,
-            max_memory_bytes,
+            known,
+            clock: Arc::clone(&around.clock),
+            tracker: around.tracker.clone(),
+            max_memory_bytes: around.settings.max_memory_bytes,
         })
     }
 
@@ -192,6 +195,7 @@ impl Writer {
         let Press { database, names, witness } = press;
         let database = database.as_mut().ok_or_else(gone)?;
         let alone = changes.len() == 1;
+        let removed = changes.iter().filter(|c| !matches!(c, Change::Put(_))).count() as u64;
         let mut transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut outcomes = Vec::with_capacity(changes.len());
         for change in changes {
@@ -221,6 +225,7 @@ impl Writer {
             outcomes.push(outcome);
         }
         transaction.commit()?;
+        self.known.note_removed(removed);
         if let Some(lost) = witness.lost() {
             self.health.suspect();
             return Err(Error::unavailable(format!("{lost:?} was taken away while open")));
