@@ -11,6 +11,7 @@ fn visit(who: &Principal) -> Arc<Visit> {
     let known = Known {
         principal: who.clone(),
         address: Ipv4Addr::LOCALHOST.into(),
+        place: None,
         request_id: "r1".to_owned(),
     };
     Visit::new(known, ClientInfo::default())
