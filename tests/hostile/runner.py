@@ -1,6 +1,6 @@
 """Plays cases and says, one line a case, what failed and what was skipped and why.
 
-Three sorts of cases do not count as passed: `skipped` ones need something of a later issue or of
+Three sorts of cases do not count as passed: `skipped` ones need something that is not built yet, or of
 another test (skips.toml), `deviations` expect something that our design decided otherwise
 (deviations.toml says what is checked instead), and `failed` ones are failures.
 """
@@ -61,7 +61,7 @@ class Run:
             if name in SETUPS:
                 settings |= SETUPS[name](value)
             elif name != "key":
-                raise Unavailable(f"setup `{name}` comes with a later issue")
+                raise Unavailable(f"setup `{name}` is not built yet")
         if case["expect"]["status"] == "START_REFUSED" and settings:
             return None, settings
         kind = (case["request"].get("generator") or {}).get("kind")

@@ -46,7 +46,7 @@ class Client:
 
 def play(world, spec, headers):
     if "client_cert" in spec:
-        raise Unavailable("client certificates come with a later issue")
+        raise Unavailable("client certificates are not built yet")
     if "raw" in spec:
         hello = bytes.fromhex("802e0100020015000000100100800200800300800400800500800600400700c0"
                               "00112233445566778899aabbccddeeff")

@@ -8,7 +8,7 @@ const COUNT: usize = 12;
 /// Invariants whose test is still to come, with the reason. A test that appears makes its line
 /// here a complaint.
 const NOT_YET: [(usize, &str); 1] =
-    [(10, "the audit chain is an issue of its own; until it lands there is no record to verify")];
+    [(10, "the audit chain is not built yet: there is no record to verify")];
 
 /// Invariants without a test, and stale excuses.
 pub(crate) fn complaints(tree: &Tree) -> Vec<String> {
