@@ -39,6 +39,9 @@ pub fn line(text: &str) -> String {
 /// A short text on one line without fences: a file name, a tag, a search word.
 #[must_use]
 pub fn plain(text: &str) -> String {
+    if is_harmless(text) {
+        return text.to_owned();
+    }
     text.chars().map(without_fence).map(visible).collect()
 }
 
@@ -55,7 +58,15 @@ pub fn beginning(text: &str, max_chars: usize) -> (&str, bool) {
 /// and joiners belong to ordinary emoji and scripts.
 #[must_use]
 pub fn hides_something(text: &str) -> bool {
-    text.chars().any(|c| is_hidden(c) && !matches!(c, '\n' | '\r' | '\t' | '\u{200c}' | '\u{200d}'))
+    !is_harmless(text)
+        && text
+            .chars()
+            .any(|c| is_hidden(c) && !matches!(c, '\n' | '\r' | '\t' | '\u{200c}' | '\u{200d}'))
+}
+
+/// Nearly every text is: then nobody has to look at its characters one by one.
+fn is_harmless(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn without_fence(c: char) -> char {
