@@ -141,6 +141,8 @@ async fn i11_a_call_keeps_its_place_when_its_caller_has_hung_up() {
     let wait = numbered(&session, "1", &json!({"name": "wait"}));
     let mut waiting = Box::pin(world.send_in(place, &alice, wait));
     assert!(futures::poll!(&mut waiting).is_pending());
+    // The call's task comes to its wait.
+    tokio::task::yield_now().await;
     drop(waiting);
     assert_eq!(world.means.places.taken(tenant).0, 1);
     script.go.notify_one();
