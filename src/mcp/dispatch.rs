@@ -218,7 +218,15 @@ impl Dispatch {
         action: Action,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let started = self.means.clock.monotonic();
+        // However this ends: also dropped half-way, it is a decision that somebody took.
+        let mut ending = Ending {
+            dispatch: self,
+            visit,
+            what,
+            action,
+            started: self.means.clock.monotonic(),
+            outcome: ToolOutcome::Failed,
+        };
         let fence = AssertUnwindSafe(work).catch_unwind();
         let result = match tokio::time::timeout(self.timeout, fence).await {
             Ok(Ok(result)) => result,
@@ -228,14 +236,8 @@ impl Dispatch {
                 format!("`{what}` took longer than {} s", self.timeout.as_secs()),
             )),
         };
-        self.conclude(&Concluded {
-            principal: &visit.known().principal,
-            request_id: &visit.known().request_id,
-            what,
-            action,
-            outcome: result.as_ref().map_or_else(|e| outcome(e.kind()), |_| ToolOutcome::Done),
-            duration: self.means.clock.monotonic().saturating_sub(started),
-        });
+        ending.outcome = result.as_ref().map_or_else(|e| outcome(e.kind()), |_| ToolOutcome::Done);
+        drop(ending);
         if let Err(error) = &result {
             visit.fail_with(error);
             if error.kind() == Kind::Unavailable {
@@ -261,6 +263,32 @@ impl Dispatch {
             outcome = ?call.outcome,
             "a call was concluded"
         );
+    }
+}
+
+/// A call on its way to its end; dropped, it concludes. A caller who hangs up in the middle may
+/// have written all the same, so that counts too
+/// (`i10_a_call_whose_caller_has_gone_is_concluded_too`).
+struct Ending<'a> {
+    dispatch: &'a Dispatch,
+    visit: &'a Visit,
+    what: &'static str,
+    action: Action,
+    started: Duration,
+    outcome: ToolOutcome,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let known = self.visit.known();
+        self.dispatch.conclude(&Concluded {
+            principal: &known.principal,
+            request_id: &known.request_id,
+            what: self.what,
+            action: self.action,
+            outcome: self.outcome,
+            duration: self.dispatch.means.clock.monotonic().saturating_sub(self.started),
+        });
     }
 }
 

@@ -26,6 +26,8 @@ use rmcp::{
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::visit::Visit;
 
 /// A handler behind the fence.
@@ -49,10 +51,14 @@ async fn protect<T>(
     visit: Option<Arc<Visit>>,
     work: impl Future<Output = Result<T, ErrorData>>,
 ) -> Result<T, ErrorData> {
-    let result = match tokio::time::timeout(timeout, caught(work)).await {
-        Ok(Some(result)) => result,
-        Ok(None) => Err(ErrorData::internal_error("internal error", None)),
-        Err(_) => {
+    let over = visit.as_ref().map_or_else(CancellationToken::new, |visit| visit.over().clone());
+    let work = over.run_until_cancelled(tokio::time::timeout(timeout, caught(work)));
+    let result = match work.await {
+        // Nobody reads this.
+        None => Err(ErrorData::internal_error("the caller has gone", None)),
+        Some(Ok(Some(result))) => result,
+        Some(Ok(None)) => Err(ErrorData::internal_error("internal error", None)),
+        Some(Err(_)) => {
             tracing::error!("a handler did not answer in time");
             Err(ErrorData::internal_error("no answer in time", None))
         }

@@ -48,6 +48,18 @@ pub(in crate::mcp) struct Scripted {
     direct: bool,
     pub(in crate::mcp) go: Arc<Notify>,
     pub(in crate::mcp) done: Arc<Notify>,
+    /// Told when `wait` begins, and when it is over in whatever way.
+    pub(in crate::mcp) begun: Arc<Notify>,
+    pub(in crate::mcp) over: Arc<Notify>,
+}
+
+/// Tells when it is dropped.
+struct Over(Arc<Notify>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 impl Handlers for Scripted {
@@ -80,6 +92,8 @@ impl Scripted {
             "hang" => std::future::pending().await,
             "fail" => visit.fail(),
             "wait" => {
+                let _over = Over(Arc::clone(&self.over));
+                self.begun.notify_one();
                 self.go.notified().await;
                 self.done.notify_one();
             }

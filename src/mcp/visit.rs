@@ -11,6 +11,7 @@ use std::sync::{
 };
 
 use rmcp::{RoleServer, model::ErrorData, service::RequestContext};
+use tokio_util::sync::CancellationToken;
 
 use super::endpoint::Known;
 use crate::domain::{Error, Kind, client::ClientInfo};
@@ -20,6 +21,8 @@ use crate::domain::{Error, Kind, client::ClientInfo};
 pub struct Visit {
     known: Known,
     client: ClientInfo,
+    /// Cancelled when nobody waits for the answer any more.
+    over: CancellationToken,
     failed: AtomicBool,
     /// The error that outweighs whatever the handler made of it: its kind and its sentence.
     overruled: OnceLock<(Kind, String)>,
@@ -29,7 +32,13 @@ impl Visit {
     /// A request; `client` is what it says of itself, now or when its session was opened.
     #[must_use]
     pub fn new(known: Known, client: ClientInfo) -> Arc<Self> {
-        Arc::new(Self { known, client, failed: AtomicBool::new(false), overruled: OnceLock::new() })
+        Arc::new(Self {
+            known,
+            client,
+            over: CancellationToken::new(),
+            failed: AtomicBool::new(false),
+            overruled: OnceLock::new(),
+        })
     }
 
     /// The visit that a handler is serving.
@@ -58,6 +67,13 @@ impl Visit {
     #[must_use]
     pub fn client(&self) -> &ClientInfo {
         &self.client
+    }
+
+    /// Cancelled when the request has gone without its answer: the library runs a handler in a
+    /// task of its own, and nothing else would stop it (I9, I11).
+    #[must_use]
+    pub fn over(&self) -> &CancellationToken {
+        &self.over
     }
 
     /// The request was answered with an error.

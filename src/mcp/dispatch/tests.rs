@@ -43,6 +43,21 @@ async fn a_panic_and_a_standstill_are_errors_of_the_call_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn i10_a_call_whose_caller_has_gone_is_concluded_too() {
+    let world = World::new();
+    let visit = visit(&world.agent("alice").await);
+    let dispatch = dispatch(&world, Duration::from_mins(1));
+    let mut stuck =
+        Box::pin(dispatch.with_store(&visit, "stuck", Action::MemoryRead, |_| {
+            std::future::pending::<Result<()>>()
+        }));
+    assert!(futures::poll!(&mut stuck).is_pending());
+    assert!(!world.stats.snapshot().tools.contains_key("stuck"));
+    drop(stuck);
+    assert_eq!(world.stats.snapshot().tools["stuck"].failed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_denial_is_counted_as_one() {
     let world = World::new();
     let (alice, _bob) = (world.agent("alice").await, world.agent("bob").await);

@@ -15,6 +15,7 @@ use crate::{
         era::Era,
         preparse::{Kind, Message},
         refusal::INVALID_REQUEST,
+        under_way,
     },
     registry::ledger::Session,
 };
@@ -65,9 +66,7 @@ impl<H: Handlers> Gateway<H> {
         place: Option<Arc<Place>>,
     ) -> Answer {
         let session = Arc::clone(tally.session());
-        let same = || Refusal::bad(INVALID_REQUEST, "a request with this `id` is under way");
-        let id = serde_json::from_str(message.id).map_err(|_| same())?;
-        let under_way = self.under_way.begin(session.id(), id).ok_or_else(same)?;
+        let under_way = self.under_way(&session, message)?;
         let Direct { calls, call } = direct;
         let work = calls.call(visit, call.name, call.arguments);
         let running = self.means.tasks.spawn(async move {
@@ -93,7 +92,18 @@ impl<H: Handlers> Gateway<H> {
         }
     }
 
-    /// `notifications/cancelled` for a call of [`Self::call_within`].
+    /// Notes that a request of `session` is under way.
+    pub(super) fn under_way(
+        &self,
+        session: &Session,
+        message: &Message<'_>,
+    ) -> Result<under_way::Call, Refusal> {
+        let same = || Refusal::bad(INVALID_REQUEST, "a request with this `id` is under way");
+        let id = serde_json::from_str(message.id).map_err(|_| same())?;
+        self.under_way.begin(session.id(), id).ok_or_else(same)
+    }
+
+    /// `notifications/cancelled` for a request that is under way.
     pub(super) fn cancel(&self, session: &Session, message: &Message<'_>, body: &[u8]) {
         #[derive(Deserialize)]
         struct Cancelled {
@@ -111,7 +121,7 @@ impl<H: Handlers> Gateway<H> {
 }
 
 /// A stream without an event: nobody waits for an answer.
-fn nothing() -> Response<Body> {
+pub(super) fn nothing() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     response.headers_mut().insert(header::CONTENT_TYPE, EVENTS);
     response

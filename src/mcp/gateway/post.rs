@@ -87,7 +87,9 @@ impl<H: Handlers> Gateway<H> {
         self.through(parts, body.clone(), message, tenant, visit, tally).await
     }
 
-    /// Through the library, which keeps nothing of it afterwards.
+    /// Through the library, which keeps nothing of it afterwards. INVARIANT I11: whoever hangs
+    /// up, in either era, has stopped the work too, so that it cannot pile up beyond the
+    /// tenant's places (`i11_hanging_up_stops_what_the_library_runs`).
     pub(super) async fn through(
         &self,
         parts: Parts,
@@ -102,11 +104,14 @@ impl<H: Handlers> Gateway<H> {
         // Asked for before the work starts: afterwards a refusal would throw a done thing away.
         let streams = !self.json_response || message.method == "subscriptions/listen";
         let place = if streams { Some(self.place(tenant)?) } else { None };
+        let gone = visit.over().clone().drop_guard();
         let response = tokio::select! {
             biased;
             answer = Self::serve(&service, parts, body, visit) => answer?,
             () = session.ended().cancelled() => return Err(ended()),
         };
+        // From here on a stream's own end counts, and anything else has its answer.
+        gone.disarm();
         self.release(response, tally, place, service, tenant)
     }
 }

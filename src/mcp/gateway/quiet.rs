@@ -16,7 +16,8 @@ use rmcp::{ServerHandler as _, model::InitializeRequestParams};
 use serde::Deserialize;
 
 use super::{
-    Answer, Gateway, Handlers, LiveBody, Place, Refusal, Tally, Tenant, Visit, call::EVENTS,
+    Answer, Gateway, Handlers, LiveBody, Place, Refusal, Tally, Tenant, Visit,
+    call::{EVENTS, nothing},
     post::length,
 };
 use crate::{
@@ -76,7 +77,12 @@ impl<H: Handlers> Gateway<H> {
         mut tally: Tally,
     ) -> Answer {
         if message.kind == Kind::Request {
-            return self.through(parts, body, message, tenant, visit, tally).await;
+            let under_way = self.under_way(tally.session(), message)?;
+            return tokio::select! {
+                biased;
+                answer = self.through(parts, body, message, tenant, visit, tally) => answer,
+                () = under_way.cancelled().cancelled() => Ok(nothing()),
+            };
         }
         // Nothing that quiet handlers would act upon: they have asked for nothing.
         tally.answered();

@@ -45,11 +45,11 @@ impl<H: Handlers> Gateway<H> {
         let protocol = era::negotiated(message.offered_version.as_deref()).to_owned();
         let caller = known.principal.caller(client.clone(), protocol, known.address);
         let reservation = self.means.ledger.reserve(caller)?;
-        let place = self.place(tenant)?;
-        let service = self.services.of(tenant)?;
         if self.quiet.is_some() {
             return self.begin(&body, message, tenant, reservation);
         }
+        let place = self.place(tenant)?;
+        let service = self.services.of(tenant)?;
         let visit = Visit::new(known, client);
 
         // In a task, because a client that hangs up half-way would else leave a session that

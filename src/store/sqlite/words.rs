@@ -107,7 +107,9 @@ fn words(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let text = &text[..text.floor_char_boundary(MAX_TEXT_BYTES)];
     for word in text.split(|c: char| !is_of_word(c)).filter(|w| !w.is_empty()) {
-        let word = word.to_lowercase();
+        // Other scripts are left as they are: the index folds a query as it folded the text, by
+        // tables of its own, which know fewer letters than Rust's.
+        let word = if word.is_ascii() { word.to_ascii_lowercase() } else { word.to_owned() };
         if word.chars().any(char::is_alphanumeric) && !found.contains(&word) {
             found.push(word);
         }

@@ -152,6 +152,71 @@ async fn i11_a_call_keeps_its_place_when_its_caller_has_hung_up() {
 }
 
 #[tokio::test]
+async fn i11_hanging_up_stops_what_the_library_runs() {
+    for in_session in [false, true] {
+        let script = Scripted::default();
+        let world = World::direct(&script);
+        let alice = world.auth.agent("alice").await;
+        let session = world.open(&alice).await;
+        let params = json!({"name": "wait", "more": 1});
+        let call = match in_session {
+            true => numbered(&session, "1", &params),
+            false => stateless("tools/call", params),
+        };
+        let mut waiting = Box::pin(world.send(&alice, call));
+        let begun = async {
+            tokio::select! {
+                _ = &mut waiting => panic!("it waits"),
+                () = script.begun.notified() => {}
+            }
+        };
+        tokio::time::timeout(SOON, begun).await.unwrap();
+        drop(waiting);
+        tokio::time::timeout(SOON, script.over.notified()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn i9_what_the_library_runs_stops_with_the_key() {
+    let script = Scripted::default();
+    let world = World::direct(&script);
+    let alice = world.auth.agent("alice").await;
+    let call = stateless("tools/call", json!({"name": "wait", "more": 1}));
+    let revoke = async {
+        script.begun.notified().await;
+        world.auth.registry.keys.revoke(alice.key_id()).unwrap();
+        script.over.notified().await;
+    };
+    let both = futures::future::join(world.send(&alice, call), revoke);
+    let (response, ()) = tokio::time::timeout(SOON, both).await.unwrap();
+    assert_eq!(response.status(), 403);
+}
+
+#[tokio::test]
+async fn any_request_of_a_session_can_be_cancelled_and_has_its_id_alone() {
+    let script = Scripted::default();
+    let world = World::direct(&script);
+    let alice = world.auth.agent("alice").await;
+    let session = world.open(&alice).await;
+    let wait = json!({"name": "wait", "more": 1});
+    let cancelled = async {
+        script.begun.notified().await;
+        let again = world.send(&alice, numbered(&session, "7", &wait)).await;
+        assert_eq!(again.status(), 400, "one id, one request");
+        let note =
+            r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#;
+        let note =
+            post(&[("mcp-session-id", &session), ("mcp-protocol-version", "2025-11-25")], note);
+        assert_eq!(world.send(&alice, note).await.status(), 202);
+        script.over.notified().await;
+    };
+    let both = futures::future::join(world.send(&alice, numbered(&session, "7", &wait)), cancelled);
+    let (response, ()) = tokio::time::timeout(SOON, both).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
+}
+
+#[tokio::test]
 async fn i9_a_plain_call_under_way_stops_with_the_key() {
     for in_session in [false, true] {
         let world = World::direct(&Scripted::default());
