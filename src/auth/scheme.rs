@@ -91,7 +91,7 @@ impl fmt::Display for Reason {
             Self::Malformed => "malformed",
             Self::Unknown => "unknown",
             Self::Gone => "gone",
-            Self::Token(flaw) => return flaw.fmt(f),
+            Self::Token(flaw) => return fmt::Display::fmt(flaw, f),
         })
     }
 }

@@ -13,9 +13,11 @@ pub mod grant;
 pub mod jwks;
 pub(in crate::auth) mod remembered;
 pub mod rules;
+#[cfg(test)]
+mod shapes;
 pub(in crate::auth) mod source;
 #[cfg(test)]
-pub(in crate::auth) mod testing;
+pub(crate) mod testing;
 pub mod text;
 
 /// Whether a bearer text is somebody's token and nothing else: a JSON object in base64url, and a
@@ -24,3 +26,6 @@ pub mod text;
 pub fn looks_like_one(text: &str) -> bool {
     text.starts_with("ey") && text.contains('.')
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@
 pub mod algorithm;
 mod field;
 mod safety;
-pub(in crate::config) mod table;
+pub mod table;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 

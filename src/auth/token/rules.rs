@@ -118,6 +118,7 @@ mod tests {
         Rules::new(&issuer, &Auth::default())
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "parts are made where they are judged")]
     fn judged(rules: &Rules, header: serde_json::Value, claims: serde_json::Value) -> Option<Flaw> {
         let mut all_header = json!({"alg": "ES256", "kid": "k"});
         all_header.as_object_mut().unwrap().extend(header.as_object().unwrap().clone());

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     fetch::Fetcher,
-    jwks::{Found, KeySet, PublicKey},
+    jwks::{KeySet, PublicKey},
 };
 use crate::{
     config::{form::url::Url, issuer::Issuer},
@@ -196,10 +196,7 @@ impl Inner {
 
     fn look(&self, kid: Option<&str>) -> Option<Arc<PublicKey>> {
         let snapshot = self.current.load();
-        match snapshot.keys.find(kid) {
-            Found::Key(key) if self.counts(&snapshot) => Some(key),
-            _ => None,
-        }
+        snapshot.keys.find(kid).filter(|_| self.counts(&snapshot))
     }
 
     fn is_usable(&self) -> bool {
