@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "claims are made where they are judged")]
-    fn granted(issuer: &Issuer, claims: serde_json::Value) -> Result<Grant, Nothing> {
+    fn granted(issuer: &Issuer, claims: Value) -> Result<Grant, Nothing> {
         let mut all = json!({"iss": "i", "sub": "u", "aud": "a", "exp": 9});
         all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
         let text = unsigned(&json!({"alg": "ES256"}), &all);
