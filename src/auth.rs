@@ -10,6 +10,7 @@ pub mod principal;
 pub mod scheme;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod token;
 mod verifier;
 
 pub use credential::Credential;
@@ -23,7 +24,10 @@ use tokio_util::task::TaskTracker;
 
 use self::{
     cache::Verified,
-    scheme::{Attempt, Presented, Rejection, Scheme, api_key::ApiKeys, local::Local, open::Open},
+    scheme::{
+        Attempt, Presented, Rejection, Scheme, api_key::ApiKeys, local::Local, open::Open,
+        token::Tokens,
+    },
     verifier::Verifier,
 };
 use crate::{
@@ -38,6 +42,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Authenticator {
     schemes: Vec<Arc<dyn Scheme>>,
+    /// Also among the schemes.
+    tokens: Option<Arc<Tokens>>,
     verifier: Arc<Verifier>,
     rates: Arc<Rates>,
     stats: Arc<Stats>,
@@ -48,7 +54,7 @@ impl Authenticator {
     /// start-up only.
     ///
     /// # Errors
-    /// `Unavailable` when it cannot be made.
+    /// `Unavailable` when it cannot be made; `BadInput` for an issuer's file that cannot be used.
     pub fn new(
         registry: &Registry,
         settings: &config::auth::Auth,
@@ -58,6 +64,11 @@ impl Authenticator {
         clock: &Arc<dyn Clock>,
         tasks: TaskTracker,
     ) -> Result<Self> {
+        let tokens = if settings.issuers.is_empty() {
+            None
+        } else {
+            Some(Arc::new(Tokens::new(registry, settings, default_packs, clock, &tasks)?))
+        };
         let verifier = Arc::new(Verifier::new(settings, tasks));
         let local: Arc<dyn Scheme> = Arc::new(Local::new(clock.as_ref())?);
         let callers: Arc<dyn Scheme> = if settings.disabled {
@@ -71,7 +82,9 @@ impl Authenticator {
                 Arc::clone(clock),
             ))
         };
-        Ok(Self { schemes: vec![local, callers], verifier, rates, stats })
+        let bearers = tokens.clone().map(|tokens| tokens as Arc<dyn Scheme>);
+        let schemes = [Some(local), bearers, Some(callers)].into_iter().flatten().collect();
+        Ok(Self { schemes, tokens, verifier, rates, stats })
     }
 
     /// Who sends this request.
@@ -100,6 +113,22 @@ impl Authenticator {
         }
         self.stats.auth(AuthOutcome::Missing);
         Err(unauthenticated())
+    }
+
+    /// Once a second, within a runtime: what hangs on tokens that are over is ended, and the
+    /// keys of issuers that are due are fetched.
+    pub fn tend(&self) {
+        if let Some(tokens) = &self.tokens {
+            tokens.tend();
+        }
+    }
+
+    /// Reads the keys of issuers anew, and has every token verified again. Reads files: call it
+    /// from the blocking pool, within a runtime.
+    pub fn reload(&self) {
+        if let Some(tokens) = &self.tokens {
+            tokens.reload();
+        }
     }
 
     /// How often argon2 ran since the start.

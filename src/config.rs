@@ -10,6 +10,7 @@ pub mod env;
 mod file;
 pub mod form;
 pub mod http;
+pub mod issuer;
 pub mod key_text;
 pub mod limits;
 pub mod listen;

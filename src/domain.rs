@@ -12,8 +12,10 @@ pub mod limits;
 pub mod memory;
 pub mod pack;
 pub mod random;
+pub mod scope;
 pub mod secret;
 pub mod session;
+pub mod strict_json;
 pub mod tenant;
 
 pub use error::{Error, Kind, Result};

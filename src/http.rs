@@ -9,6 +9,7 @@ pub mod error;
 pub mod health;
 pub mod layers;
 mod mcp;
+pub mod resource;
 pub mod routes;
 pub mod server;
 pub mod stack;

@@ -2,10 +2,11 @@
 //!
 //! Read [`architecture`] first, then [`request`], the life of one request. [`threats`] lists
 //! each attack beside the type or layer that stops it and the test that proves it.
-//! [`operating`] is for the person who runs memgate, [`extending`] for the one who changes it.
+//! [`identity`] puts memgate behind an identity provider, [`operating`] is for the person who runs memgate, [`extending`] for the one who changes it.
 
 pub mod architecture;
 pub mod extending;
+pub mod identity;
 pub mod operating;
 pub mod request;
 pub mod threats;

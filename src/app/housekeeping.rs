@@ -37,6 +37,7 @@ pub(super) async fn tick(
                 swept.shield.sweep();
                 swept.rates.sweep();
             }
+            swept.authenticator.tend();
             (look.map(|look| disk.look(look)), swept.registry.sweep())
         });
         let (found, swept) = match work.await {
@@ -57,7 +58,7 @@ pub(super) async fn tick(
     }
 }
 
-/// Whenever `asked`: certificates and policies are read again; what is broken is not taken.
+/// Whenever `asked`: certificates, policies and issuers' keys are read again; what is broken is not taken.
 pub(super) async fn reload(
     state: Arc<State>,
     asked: Arc<Notify>,
@@ -66,8 +67,12 @@ pub(super) async fn reload(
 ) {
     while stopped.run_until_cancelled(asked.notified()).await.is_some() {
         certificates.notify_one();
-        let engine = Arc::clone(&state.engine);
-        match state.tasks.spawn_blocking(move || engine.reload()).await {
+        let reloaded = Arc::clone(&state);
+        let work = move || {
+            reloaded.authenticator.reload();
+            reloaded.engine.reload()
+        };
+        match state.tasks.spawn_blocking(work).await {
             Ok(Ok(())) => tracing::info!("policies reloaded"),
             Ok(Err(error)) => tracing::error!(%error, "the new policies are not taken"),
             Err(error) => tracing::error!(%error, "reloading policies failed"),

@@ -6,9 +6,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     domain::{
+        Error, Kind, Result,
+        action::Action,
         client::ClientInfo,
         key::{KeyId, KeyRecord, Role},
         pack::Packs,
+        scope::Scopes,
         tenant::{Tenant, TenantLabel},
     },
     registry::{keyring::Key, ledger::Caller},
@@ -41,11 +44,18 @@ use crate::{
 pub struct Principal {
     key: Arc<Key>,
     default_packs: Packs,
+    scopes: Scopes,
 }
 
 impl Principal {
     pub(in crate::auth) fn new(key: Arc<Key>, default_packs: Packs) -> Self {
-        Self { key, default_packs }
+        Self { key, default_packs, scopes: Scopes::ALL }
+    }
+
+    /// The same caller with these scopes only.
+    pub(in crate::auth) fn narrowed(mut self, scopes: Scopes) -> Self {
+        self.scopes = scopes;
+        self
     }
 
     /// The tenant that the credential opens. INVARIANT I1: this is the only source of a tenant.
@@ -79,6 +89,26 @@ impl Principal {
         &self.record().act_as
     }
 
+    /// What its token was granted; a key has every scope.
+    #[must_use]
+    pub fn scopes(&self) -> Scopes {
+        self.scopes
+    }
+
+    /// Whether the scopes reach so far. It permits nothing: policy is asked after it.
+    ///
+    /// # Errors
+    /// `ScopeMissing`.
+    pub fn check_scope(&self, action: Action) -> Result<()> {
+        match self.scopes.lacks(action) {
+            None => Ok(()),
+            Some(scope) => Err(Error::new(
+                Kind::ScopeMissing(scope),
+                format!("the token lacks the {} scope for `{action}`", scope.as_str()),
+            )),
+        }
+    }
+
     /// Cancelled when the credential stops working (I9).
     #[must_use]
     pub fn gone(&self) -> &CancellationToken {
@@ -108,7 +138,9 @@ mod tests {
             .filter(|line| !line.trim_start().starts_with("//"))
             .collect::<Vec<_>>()
             .join("\n");
-        assert_eq!(code.matches("Self {").count(), 2, "the constructor's type and its one value");
+        let made = "the types of the constructor and of `narrowed`, and the one value";
+        assert_eq!(code.matches("Self {").count(), 3, "{made}");
+        assert!(code.contains("pub(in crate::auth) fn narrowed(mut self"));
         assert!(code.contains("pub(in crate::auth) fn new("));
         for door in ["Default", "Deserialize", "for Principal", "pub key", "-> Principal"] {
             assert!(!code.contains(door), "{door}");

@@ -5,20 +5,21 @@
 //! scheme that would have let a caller without one in.
 //!
 //! **To add a scheme:** a file beside `api_key.rs` that implements [`Scheme`], a setting in
-//! `config::auth`, a line in `Authenticator::new`. A JWT is a [`Credential::Bearer`] whose text
-//! does not start with `mg_`: its scheme stands before `api_key` and answers *not presented* for
-//! everything else. A client certificate is not a header at all: the listener puts what the TLS
+//! `config::auth`, a line in `Authenticator::new`. A token is a [`Credential::Bearer`] that looks
+//! like one: its scheme stands before `api_key` and answers *not presented* for everything else.
+//! A client certificate is not a header at all: the listener puts what the TLS
 //! handshake verified into [`Origin`], beside `via`, and its scheme stands first after `local`.
 
 pub(in crate::auth) mod api_key;
 pub(in crate::auth) mod local;
 pub(in crate::auth) mod open;
+pub(in crate::auth) mod token;
 
 use std::{fmt, net::IpAddr};
 
 use async_trait::async_trait;
 
-use super::{Credential, Principal};
+use super::{Credential, Principal, token::flaw::Flaw};
 use crate::{
     domain::{Result, key::KeyId},
     telemetry::stats::AuthOutcome,
@@ -79,6 +80,8 @@ pub(in crate::auth) enum Reason {
     Unknown,
     /// It was a key: revoked, or past its date.
     Gone,
+    /// A token, and what is wrong with it.
+    Token(Flaw),
 }
 
 impl fmt::Display for Reason {
@@ -88,6 +91,7 @@ impl fmt::Display for Reason {
             Self::Malformed => "malformed",
             Self::Unknown => "unknown",
             Self::Gone => "gone",
+            Self::Token(flaw) => return fmt::Display::fmt(flaw, f),
         })
     }
 }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     config::{
         Settings, advice, env,
+        issuer::{self, Field, Issuer, table::Written},
         load::{self, Loaded, Origin, Sources},
         problem::{Problem, Problems},
         setting::{self, Setting},
@@ -85,13 +86,18 @@ fn show(sources: &Sources, json: bool, changed: bool, printer: &Printer) -> Resu
     let (loaded, problems) = load::survey(sources);
     let rows = setting::all().filter(|s| !changed || loaded.origin(s.key) != Origin::Default);
     if json {
-        let rows: Vec<Value> = rows.map(|s| row(s, &loaded)).collect();
+        let rows = rows.map(|s| row(s, &loaded));
+        let rows: Vec<Value> = rows.chain(issuers(&loaded, changed).map(issuer_row)).collect();
         printer.json(&json!({ "settings": rows }))?;
     } else {
         let mut table = Table::new(["SETTING", "VALUE", "FROM", "WHAT TO WRITE"]);
         for setting in rows {
             let origin = loaded.origin(setting.key).to_string();
             table.row([setting.key.to_owned(), value(setting, &loaded), origin, form(setting)]);
+        }
+        for (key, field, written) in issuers(&loaded, changed) {
+            let origin = written.field(field.name).to_string();
+            table.row([key, (field.show)(&written.issuer), origin, field_form(field)]);
         }
         printer.line(table)?;
     }
@@ -106,6 +112,37 @@ fn row(setting: &Setting, loaded: &Loaded) -> Value {
         "form": form(setting),
         "summary": setting.summary,
     })
+}
+
+/// Every field of every table `[[auth.issuer]]`, with the key it is shown under. None of them is
+/// a secret.
+fn issuers(
+    loaded: &Loaded,
+    changed: bool,
+) -> impl Iterator<Item = (String, &'static Field, &Written)> {
+    loaded.issuers().iter().enumerate().flat_map(move |(i, written)| {
+        issuer::FIELDS
+            .iter()
+            .filter(move |field| !changed || written.field(field.name) != Origin::Default)
+            .map(move |field| (format!("{}[{i}].{}", issuer::KEY, field.name), field, written))
+    })
+}
+
+fn issuer_row((key, field, written): (String, &Field, &Written)) -> Value {
+    json!({
+        "key": key,
+        "value": (field.show)(&written.issuer),
+        "from": written.field(field.name).to_string(),
+        "form": field_form(field),
+        "summary": field.summary,
+    })
+}
+
+fn field_form(field: &Field) -> String {
+    match (field.bounds)() {
+        Some((low, high)) => format!("{}, {low} to {high}", field.form),
+        None => field.form.to_owned(),
+    }
 }
 
 /// SECURITY: a secret's own `show` is empty, so not even its length can be seen (test
@@ -123,6 +160,21 @@ fn form(setting: &Setting) -> String {
         Some((low, high)) => format!("{}, {low} to {high}", setting.form),
         None => setting.form.to_owned(),
     }
+}
+
+/// The fields of `[[auth.issuer]]`, as the manual's page on identity shows them.
+#[must_use]
+pub fn issuer_reference() -> String {
+    let mut text =
+        String::from("| field | default | what to write | what it is |\n|---|---|---|---|\n");
+    let defaults = Issuer::default();
+    for field in issuer::FIELDS {
+        let default = (field.show)(&defaults);
+        let default = if default.is_empty() { "none".to_owned() } else { default };
+        let (name, form, summary) = (field.name, field_form(field), field.summary);
+        let _ = writeln!(text, "| `{name}` | `{default}` | {form} | {summary} |");
+    }
+    text
 }
 
 /// The two tables of the README: settings, and the names without the pattern.
@@ -193,6 +245,34 @@ mod tests {
         };
         let text = problems.to_string();
         assert!(text.contains("--behind-proxy") && text.contains("chmod 700"), "{text}");
+    }
+
+    #[test]
+    fn issuers_are_shown_field_by_field_with_their_lines() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = "[auth]\nresource = \"https://m.example/mcp\"\n\n[[auth.issuer]]\nissuer = \
+                    \"https://i.example\"\ndiscovery = true\nleeway = \"9s\"\n";
+        std::fs::write(directory.path().join("memgate.toml"), file).unwrap();
+        let sources = sources(directory.path(), &[]);
+        let (printer, out, _) = captured(false);
+        Command::Show { json: true, changed: true }.run(&sources, &printer).unwrap();
+        let shown: Value = serde_json::from_str(&out.text()).unwrap();
+        let rows = shown["settings"].as_array().unwrap();
+        let leeway = rows.iter().find(|row| row["key"] == "auth.issuer[0].leeway").unwrap();
+        assert_eq!(leeway["value"], "9s");
+        assert!(leeway["from"].as_str().unwrap().ends_with("memgate.toml line 7"), "{leeway}");
+        assert!(rows.iter().all(|row| row["key"] != "auth.issuer[0].types"));
+    }
+
+    #[test]
+    fn the_manual_has_the_fields_of_an_issuer_as_they_are() {
+        let page: String = include_str!("../manual/identity.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("//!"))
+            .map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line)))
+            .collect();
+        let table = issuer_reference();
+        assert!(page.contains(&table), "the table in `manual/identity.rs` should be:\n{table}");
     }
 
     #[test]

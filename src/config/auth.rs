@@ -7,7 +7,13 @@
 use std::time::Duration;
 
 use super::{
-    form::{Count, Flag, Raw, time::Time},
+    form::{
+        Count, Flag, Form, Optional, Raw,
+        time::Time,
+        url::{HttpsUrl, Url},
+        wrong,
+    },
+    issuer::Issuer,
     key_text,
     setting::{Setting, setting},
 };
@@ -20,6 +26,18 @@ pub struct Auth {
     pub disabled: bool,
     /// Keys that live in memory only (`MCP_API_KEY`, `MCP_API_KEYS`, `MCP_ADMIN_KEY`).
     pub environment_keys: Vec<EnvironmentKey>,
+    /// The URL of `/mcp` as clients know it: the audience of tokens, and what the metadata says.
+    pub resource: Option<Url>,
+    /// Whose tokens are good.
+    pub issuers: Vec<Issuer>,
+    /// How the scope that lets a token read is called.
+    pub read_scope: String,
+    /// How the scope that lets a token write is called.
+    pub write_scope: String,
+    /// How the scope that lets a token delete is called; `None`: the one for writing does.
+    pub delete_scope: Option<String>,
+    /// What stands before a scope's name where a client asks for it, and not in tokens.
+    pub scope_prefix: Option<String>,
     /// argon2 verifications at once (each takes 19 MiB and tens of milliseconds).
     pub verifier_permits: usize,
     /// Verifications that may wait; beyond it the caller gets 503.
@@ -46,6 +64,12 @@ impl Default for Auth {
         Self {
             disabled: false,
             environment_keys: Vec::new(),
+            resource: None,
+            issuers: Vec::new(),
+            read_scope: "memgate:read".to_owned(),
+            write_scope: "memgate:write".to_owned(),
+            delete_scope: None,
+            scope_prefix: None,
             verifier_permits: 2,
             verifier_queue: 8,
             cache_capacity: 100_000,
@@ -100,6 +124,14 @@ pub(in crate::config) const SETTINGS: &[Setting] = &[
         },
         show: |_| String::new(),
     },
+    setting!(auth.resource: Optional<HttpsUrl>;
+        "the URL of `/mcp` as clients know it; the audience of tokens, needed with an issuer"),
+    setting!(auth.read_scope: ScopeName; "the scope that lets a token read"),
+    setting!(auth.write_scope: ScopeName; "the scope that lets a token store and change"),
+    setting!(auth.delete_scope: Optional<ScopeName>;
+        "the scope that lets a token delete; `none`: the one for writing does"),
+    setting!(auth.scope_prefix: Optional<ScopeName>;
+        "stands before a scope's name where clients ask for it and not in tokens (Entra ID)"),
     setting!(auth.verifier_permits: Count<usize>, 1..=64; "argon2 verifications at once"),
     setting!(auth.verifier_queue: Count<usize>, 0..=1024;
         "verifications that may wait; beyond it the caller gets 503"),
@@ -107,6 +139,29 @@ pub(in crate::config) const SETTINGS: &[Setting] = &[
     setting!(auth.cache_ttl: Time, Duration::from_secs(1)..=Duration::from_hours(24);
         "for how long a verified key is remembered"),
 ];
+
+/// A scope's name, as RFC 6749 allows it: it stands in a header between quotes.
+#[derive(Debug)]
+struct ScopeName;
+
+impl Form for ScopeName {
+    type Value = String;
+
+    const NAME: &'static str = "scope";
+
+    fn read(raw: &Raw) -> Result<String, String> {
+        let text = raw.text()?;
+        if text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
+            Ok(text.to_owned())
+        } else {
+            Err(wrong(raw, "visible ASCII characters without `\"` and `\\`"))
+        }
+    }
+
+    fn show(value: &String) -> String {
+        value.clone()
+    }
+}
 
 /// Reads `name:key,name:key`. SECURITY: no message repeats a name or a key, only the number of
 /// the entry (test `i5_no_problem_shows_a_key`).

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     form::{Raw, shown},
+    issuer::{self, table},
     load::{Given, Origin, is_open_to_others, small_file},
     nearest,
     problem::Problem,
@@ -19,22 +20,20 @@ use super::{
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Reads the file at `path`. Without `required`, a file that is not there gives nothing.
-pub(in crate::config) fn read(
-    path: &Path,
-    required: bool,
-    problems: &mut Vec<Problem>,
-) -> Vec<Given> {
+pub(in crate::config) fn read(path: &Path, required: bool, problems: &mut Vec<Problem>) -> Found {
     let name = path.display().to_string();
     let text = match small_file(path, MAX_BYTES) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => return vec![],
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => {
+            return Found::default();
+        }
         Err(error) => {
             problems.push(Problem::new(name, format!("cannot be read: {error}")));
-            return vec![];
+            return Found::default();
         }
     };
-    let given = parse(&name, &text, problems);
-    let secret = given.iter().find(|g| g.setting.secret && !g.own_file);
+    let found = parse(&name, &text, problems);
+    let secret = found.given.iter().find(|g| g.setting.secret && !g.own_file);
     // SECURITY: a key in a file that everybody may read is everybody's key (test
     // `i3_a_key_in_a_readable_file_is_refused`).
     if let Some(secret) = secret
@@ -45,11 +44,11 @@ pub(in crate::config) fn read(
             format!("holds a key ({}) and others may read it; `chmod o=` it", secret.setting.key),
         ));
     }
-    given
+    found
 }
 
 /// Takes the text of the file apart.
-fn parse(name: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<Given> {
+fn parse(name: &str, text: &str, problems: &mut Vec<Problem>) -> Found {
     let (table, errors) = DeTable::parse_recoverable(text);
     let line = |at: usize| 1 + text.bytes().take(at).filter(|b| *b == b'\n').count();
     for error in &errors {
@@ -59,21 +58,34 @@ fn parse(name: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<Given> {
         problems.push(Problem::new(format!("{name} line {line}"), sentence));
     }
     if !errors.is_empty() {
-        return vec![];
+        return Found::default();
     }
-    let mut file = File { name, line: &line, given: vec![], problems };
+    let mut file = File { name, line: &line, given: vec![], issuers: vec![], problems };
     file.table("", table.get_ref());
-    file.given
+    Found { given: file.given, issuers: file.issuers }
 }
 
-struct File<'a> {
-    name: &'a str,
+/// What stands in the file.
+#[derive(Default)]
+pub(in crate::config) struct Found {
+    pub given: Vec<Given>,
+    pub issuers: Vec<table::Given>,
+}
+
+pub(in crate::config) struct File<'a> {
+    pub name: &'a str,
     line: &'a dyn Fn(usize) -> usize,
     given: Vec<Given>,
-    problems: &'a mut Vec<Problem>,
+    pub issuers: Vec<table::Given>,
+    pub problems: &'a mut Vec<Problem>,
 }
 
 impl File<'_> {
+    /// The line that byte `at` stands on.
+    pub(in crate::config) fn line_of(&self, at: usize) -> usize {
+        (self.line)(at)
+    }
+
     fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
         for (name, value) in table {
             let key = format!("{prefix}{}", name.get_ref());
@@ -81,6 +93,7 @@ impl File<'_> {
             let section = format!("{key}.");
             let is_section = setting::all().any(|s| s.key.starts_with(&section));
             match value.get_ref() {
+                value if key == issuer::KEY => self.issuers(line, value),
                 DeValue::Table(inner) if is_section => self.table(&section, inner),
                 value => self.value(&key, line, value),
             }
@@ -118,11 +131,13 @@ impl File<'_> {
 
 /// Every key of the file.
 pub(in crate::config) fn keys() -> impl Iterator<Item = String> {
-    setting::all().flat_map(|s| std::iter::once(s.key.to_owned()).chain(s.file_key()))
+    setting::all()
+        .flat_map(|s| std::iter::once(s.key.to_owned()).chain(s.file_key()))
+        .chain(std::iter::once(issuer::KEY.to_owned()))
 }
 
 /// Scalars as text, arrays of scalars as a list.
-fn raw(value: &DeValue<'_>) -> Option<Raw> {
+pub(in crate::config) fn raw(value: &DeValue<'_>) -> Option<Raw> {
     match value {
         DeValue::Array(array) => {
             array.iter().map(|e| scalar(e.get_ref())).collect::<Option<_>>().map(Raw::List)
@@ -131,7 +146,7 @@ fn raw(value: &DeValue<'_>) -> Option<Raw> {
     }
 }
 
-fn scalar(value: &DeValue<'_>) -> Option<String> {
+pub(in crate::config) fn scalar(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.clone().into_owned()),
         DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().to_owned()),
@@ -148,7 +163,7 @@ mod tests {
         let mut problems = vec![];
         let given = parse("memgate.toml", text, &mut problems);
         (
-            given.into_iter().map(|g| (g.setting.key, g.raw)).collect(),
+            given.given.into_iter().map(|g| (g.setting.key, g.raw)).collect(),
             problems.iter().map(ToString::to_string).collect(),
         )
     }

@@ -8,6 +8,7 @@ pub mod net;
 pub mod rate;
 pub mod size;
 pub mod time;
+pub mod url;
 
 use std::{
     fmt::{self, Display},
@@ -26,6 +27,8 @@ pub enum Raw {
     Text(String),
     /// An array in TOML.
     List(Vec<String>),
+    /// A table in TOML, for the settings that are one: names and scalars.
+    Pairs(Vec<(String, String)>),
 }
 
 impl fmt::Debug for Raw {
@@ -46,6 +49,7 @@ impl Raw {
             }
             Self::Text(text) => Ok(text.trim()),
             Self::List(_) => Err("is one value, not a list".to_owned()),
+            Self::Pairs(_) => Err("is one value, not a table".to_owned()),
         }
     }
 
@@ -61,6 +65,7 @@ impl Raw {
                 .flat_map(|line| line.split(',').map(str::trim))
                 .collect(),
             Self::List(list) => list.iter().map(|e| e.trim()).collect(),
+            Self::Pairs(pairs) => pairs.iter().map(|(name, _)| name.trim()).collect(),
         }
     }
 }

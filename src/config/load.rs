@@ -18,6 +18,7 @@ use super::{
     env::Environment,
     file,
     form::{Raw, shown},
+    issuer::table::Written,
     nearest,
     problem::{Problem, Problems},
     safety,
@@ -90,6 +91,7 @@ pub struct Loaded {
     /// The settings.
     pub settings: Settings,
     origins: BTreeMap<&'static str, Origin>,
+    issuers: Vec<Written>,
 }
 
 impl Loaded {
@@ -97,6 +99,12 @@ impl Loaded {
     #[must_use]
     pub fn origin(&self, key: &str) -> Origin {
         self.origins.get(key).cloned().unwrap_or_default()
+    }
+
+    /// The tables `[[auth.issuer]]`, with where they and their fields came from.
+    #[must_use]
+    pub fn issuers(&self) -> &[Written] {
+        &self.issuers
     }
 }
 
@@ -168,13 +176,15 @@ fn collect(sources: &Sources) -> (Loaded, Vec<Problem>) {
     let named = sources.file.clone().or_else(|| sources.environment.config_file());
     let required = named.is_some();
     let path = named.unwrap_or_else(|| sources.directory.join(DEFAULT_FILE));
-    let mut given = file::read(&path, required, &mut problems);
+    let file::Found { mut given, issuers } = file::read(&path, required, &mut problems);
     given.extend(sources.environment.given(&mut problems));
     given.extend(sources.flags.iter().filter_map(|flag| from_flag(flag, &mut problems)));
 
     // The last layer that gives a setting wins; what it hides is not read at all.
     let strongest: BTreeMap<&str, Given> = given.into_iter().map(|g| (g.setting.key, g)).collect();
-    let mut loaded = Loaded { settings: Settings::default(), origins: BTreeMap::new() };
+    let issuers: Vec<_> = issuers.into_iter().map(|given| given.read(&mut problems)).collect();
+    let mut loaded = Loaded { settings: Settings::default(), origins: BTreeMap::new(), issuers };
+    loaded.settings.auth.issuers = loaded.issuers.iter().map(|w| w.issuer.clone()).collect();
     for (key, given) in strongest {
         if let Err(sentence) = (given.setting.set)(&mut loaded.settings, &given.raw) {
             problems.push(Problem::new(place(&given), sentence));
@@ -215,7 +225,10 @@ fn place(given: &Given) -> String {
 }
 
 /// The text of a file that must be small.
-pub(in crate::config) fn small_file(path: &Path, max_bytes: u64) -> io::Result<String> {
+///
+/// # Errors
+/// It is not a file, cannot be read, or is larger.
+pub fn small_file(path: &Path, max_bytes: u64) -> io::Result<String> {
     let mut text = String::new();
     // Asked before it is opened: opening a pipe waits for whoever writes to it, maybe for ever.
     if !std::fs::metadata(path)?.is_file() {

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Settings, auth::EnvironmentKey, listen::Listen, problem::Problem};
+use super::{Settings, auth::EnvironmentKey, issuer, listen::Listen, problem::Problem};
 use crate::domain::key::Role;
 
 /// Everything that is unsafe.
@@ -17,6 +17,7 @@ pub(in crate::config) fn check(settings: &Settings) -> Vec<Problem> {
     wildcards(settings, &mut refuse);
     addresses(settings, &mut refuse);
     keys(&settings.auth.environment_keys, &mut refuse);
+    issuer::check(settings, &mut refuse);
     problems
 }
 

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use super::limits::Reached;
+use super::{limits::Reached, scope::Scope};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -19,6 +19,8 @@ pub enum Kind {
     Unauthenticated,
     /// A known caller may not do this.
     Forbidden,
+    /// A known caller's token lacks this scope; another token of the same caller may have it.
+    ScopeMissing(Scope),
     /// There is no such thing, or it belongs to somebody else (I4: never told apart).
     NotFound,
     /// It exists already, or somebody else changed it first.

@@ -9,6 +9,7 @@ use std::fmt;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{
@@ -23,6 +24,10 @@ use super::{
 pub const PREFIX: &str = "mg_";
 /// Characters in a key id.
 const ID_LENGTH: usize = 12;
+/// How the id of a token's holder begins.
+const TOKEN_PREFIX: &str = "jwt-";
+/// Characters after it, five bits of a hash each.
+const TOKEN_LENGTH: usize = 20;
 /// Characters of base64url for 32 bytes.
 const SECRET_LENGTH: usize = 43;
 /// Characters of the checksum: CRC-32 in hexadecimal.
@@ -40,8 +45,8 @@ impl KeyId {
         Self(random::token(entropy, ID_LENGTH).into())
     }
 
-    /// Reads an id: twelve characters of lowercase base32, or `env-` and a tenant label for a
-    /// key that came from the environment.
+    /// Reads an id: twelve characters of lowercase base32, `env-` and a tenant label for a key
+    /// that came from the environment, or `jwt-` and twenty characters for a token's holder.
     ///
     /// # Errors
     /// Everything else.
@@ -49,7 +54,15 @@ impl KeyId {
         let made = text.len() == ID_LENGTH
             && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase());
         let named = text.strip_prefix("env-").is_some_and(|l| TenantLabel::parse(l).is_ok());
-        if made || named { Ok(Self(text.into())) } else { Err(Error::bad_input("not a key id")) }
+        let token = text.strip_prefix(TOKEN_PREFIX).is_some_and(|rest| {
+            rest.len() == TOKEN_LENGTH
+                && rest.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
+        });
+        if made || named || token {
+            Ok(Self(text.into()))
+        } else {
+            Err(Error::bad_input("not a key id"))
+        }
     }
 
     /// The id of a caller that no key stands for: `env-<name>` for an environment key,
@@ -57,6 +70,21 @@ impl KeyId {
     #[must_use]
     pub fn named(label: &TenantLabel) -> Self {
         Self(format!("env-{label}").into())
+    }
+
+    /// The id of a token's holder: `jwt-` and a hash of who vouches for whom, and for which
+    /// tenant. A new token of the same holder has the same id; nobody else's has.
+    #[must_use]
+    pub fn of_token(issuer: &str, subject: &str, tenant: Option<&TenantLabel>) -> Self {
+        let mut hash = Sha256::new();
+        for part in [issuer, subject, tenant.map_or("", TenantLabel::as_str)] {
+            // With its length, so that no two triples read the same.
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        let digits = hash.finalize().into_iter().take(TOKEN_LENGTH);
+        let digits: String = digits.map(|b| char::from(random::character(b))).collect();
+        Self(format!("{TOKEN_PREFIX}{digits}").into())
     }
 
     /// The id as text.
@@ -196,6 +224,26 @@ mod tests {
             assert!(PresentedKey::parse(&changed).is_none(), "position {i}");
         }
         assert!(PresentedKey::parse(&format!("{text}x")).is_none());
+    }
+
+    #[test]
+    fn i8_the_id_of_a_tokens_holder_is_of_issuer_subject_and_tenant() {
+        let (a, b) = (TenantLabel::parse("a").unwrap(), TenantLabel::parse("b").unwrap());
+        let id = |issuer: &str, subject: &str, tenant| KeyId::of_token(issuer, subject, tenant);
+        let one = id("https://i", "user", Some(&a));
+        assert_eq!(one, id("https://i", "user", Some(&a)));
+        assert_eq!(KeyId::parse(one.as_str()).unwrap(), one);
+        for other in [
+            id("https://i", "user", Some(&b)),
+            id("https://i", "user", None),
+            id("https://i", "user2", Some(&a)),
+            id("https://iu", "ser", Some(&a)),
+        ] {
+            assert_ne!(other, one);
+        }
+        for bad in ["jwt-", "jwt-short", &format!("{one}0"), "jwt-AAAAAAAAAAAAAAAAAAAA"] {
+            assert!(KeyId::parse(bad).is_err(), "{bad}");
+        }
     }
 
     proptest! {

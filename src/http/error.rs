@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::layers::request_id::RequestId;
 use crate::{
-    domain::{Error, Kind},
+    domain::{Error, Kind, scope::Scope},
     limits::decision::whole_seconds,
     mcp::refusal,
 };
@@ -23,12 +23,13 @@ pub struct Refusal {
     status: StatusCode,
     detail: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    scope: Option<Scope>,
 }
 
 impl Refusal {
     /// A refusal with this status; `detail` is lowercase, without full stop, and says what to do.
     pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, detail: detail.into(), headers: Vec::new() }
+        Self { status, detail: detail.into(), headers: Vec::new(), scope: None }
     }
 
     /// Adds a header.
@@ -61,6 +62,9 @@ impl Refusal {
         };
         *response.status_mut() = self.status;
         response.headers_mut().extend(self.headers);
+        if let Some(scope) = self.scope {
+            response.extensions_mut().insert(scope);
+        }
         response
     }
 
@@ -102,6 +106,9 @@ impl From<Error> for Refusal {
         }
         let mut refusal = Self::new(refusal::status(error.kind()), error.public().to_owned());
         refusal.headers = refusal::headers(error.kind());
+        if let Kind::ScopeMissing(scope) = error.kind() {
+            refusal.scope = Some(scope);
+        }
         refusal
     }
 }

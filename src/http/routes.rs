@@ -27,7 +27,7 @@ use super::{
     error::{Asker, Refusal},
     health,
     layers::{Stage, access_log::Line},
-    mcp,
+    mcp, resource,
     server::peer::Surface,
     stack,
     state::State,
@@ -59,6 +59,9 @@ pub enum Who {
 pub enum Area {
     /// Health: on every listener.
     Health,
+    /// What clients must know to get a token: on the public listener, when an issuer is
+    /// configured.
+    Resource,
     /// The MCP endpoint: on the public listener.
     Mcp,
     /// The administration: on its own listener when there is one, else on the public one; and
@@ -82,6 +85,11 @@ pub struct Row {
 
 const fn open(path: &'static str, handler: Handler) -> Row {
     Row { method: "GET", path, who: Who::Anyone, area: Area::Health, handler }
+}
+
+const fn resource(path: &'static str) -> Row {
+    let handler = Now(resource::metadata);
+    Row { method: "GET", path, who: Who::Anyone, area: Area::Resource, handler }
 }
 
 const fn agent(method: &'static str) -> Row {
@@ -110,6 +118,8 @@ pub const TABLE: &[Row] = &[
     open("/health", Now(health::alive)),
     open("/healthz", Now(health::alive)),
     open("/readyz", Now(health::ready)),
+    resource("/.well-known/oauth-protected-resource"),
+    resource("/.well-known/oauth-protected-resource/mcp"),
     agent("POST"),
     agent("GET"),
     agent("DELETE"),
@@ -149,7 +159,7 @@ pub const TABLE: &[Row] = &[
 pub fn serves(surface: Surface, area: Area, admin_listener: bool) -> bool {
     match area {
         Area::Health => true,
-        Area::Mcp => surface == Surface::Public,
+        Area::Mcp | Area::Resource => surface == Surface::Public,
         Area::Admin => match surface {
             Surface::Public => !admin_listener,
             Surface::Admin | Surface::Control => true,
@@ -163,7 +173,8 @@ pub fn router(state: &Arc<State>, surface: Surface) -> Router {
     let admin_listener = state.settings.listen.admin.is_some();
     let served = |area| serves(surface, area, admin_listener);
     let mut router = Router::new();
-    for row in TABLE.iter().filter(|row| served(row.area)) {
+    let told = |area| area != Area::Resource || !state.settings.auth.issuers.is_empty();
+    for row in TABLE.iter().filter(|row| served(row.area) && told(row.area)) {
         let handler = handle(state, *row);
         router = router.route(
             row.path,

@@ -14,6 +14,7 @@ use super::{
         client_address, cors, head_size, host, https, key_limit, origin, request_id,
         security_headers, sensitive_headers, tenant_places,
     },
+    resource::Challenges,
     routes,
     server::{Door, peer::Surface},
     state::State,
@@ -78,7 +79,7 @@ pub fn inner<S: Stage>(
 ) -> impl Stage + use<S> {
     onion! {
         // First: nothing below knows whom to count before it is known who calls.
-        authenticate(Arc::clone(&state.authenticator)) =>
+        authenticate(Arc::clone(&state.authenticator), Challenges::new(&state.settings.auth)) =>
         // Each key its own allowance, whatever it then asks for.
         key_limit(Arc::clone(&state.rates), Arc::clone(&state.stats)) =>
         // A tenant that fills its places waits for itself (I11).

@@ -68,7 +68,8 @@
 //!
 //! SIGTERM and SIGINT drain: `/readyz` says 503, no new connection is taken, requests under way
 //! have `listen.drain_timeout` to finish, open streams are ended, stores are closed. SIGHUP
-//! reloads certificates and policies; what is broken is reported and not taken.
+//! reloads certificates, policies and the keys of issuers; what is broken is reported and not
+//! taken.
 //!
 //! ## One process, one directory
 //!

@@ -29,6 +29,19 @@
 //! | two credentials, one for the check and one for the use | exactly one is accepted; two are a 400 | the `auth` group of the hostile cases |
 //! | a second way in without the check | routes are data; every route is called with every persona | `i3_unknown_route_is_denied`, `tests/it/endpoints.rs` |
 //!
+//! ## Tokens
+//!
+//! | attack | what stops it | proved by |
+//! |---|---|---|
+//! | forge: `none`, HMAC with a public key, a key in the header, another algorithm | three algorithms can be named at all, each key has one, keys come from the settings alone | `i3_forged_tokens_are_refused`, `i3_no_key_of_its_own_and_nothing_critical`, `i3_nothing_else_can_be_named` |
+//! | two readings of one claim: members twice, wrong types, lists | strict JSON and strict types before anything is looked at | `i3_claims_have_their_types`, `a_member_that_stands_twice_is_no_json` |
+//! | a token of another service, issuer or time | exact names; every date asked of our clock | `i3_a_token_is_for_us`, `i9_dates_hold_to_the_second` |
+//! | a claim that reads like another tenant | mapped, or a tenant's name as it stands, or refused (I1) | `i1_a_claim_that_is_no_tenants_name_is_refused_and_never_cleaned_up`, `i1_a_mapped_tenant_is_reached_through_the_map_alone` |
+//! | a read token that writes | the scope is asked for by the tool that would run | `every_tool_asks_for_its_scope` |
+//! | make the server fetch: unknown key ids, redirects, huge or slow answers, an empty set | one fetch a minute, bounded in size and time, from the settings only; the last good keys stay | `unknown_key_ids_cause_one_fetch_a_minute`, `i7_tokens_that_break_a_rule_fetch_nothing`, `a_fetch_that_is_slow_large_or_led_elsewhere_fails_and_the_last_good_keys_stay` |
+//! | send clients to an issuer of one's own by `Host` | metadata and challenges follow the settings | `i3_metadata_follows_the_settings_and_not_the_host` |
+//! | go on after the end | remembered tokens and streams end with their date or key (I9) | `i9_what_hangs_on_a_token_ends_with_it`, `i9_a_stream_ends_with_its_token` |
+//!
 //! ## Protocol and transport
 //!
 //! | attack | what stops it | proved by |

@@ -1,8 +1,8 @@
 //! The one place where a name becomes an action, a permit and a call.
 //!
-//! The order is the rule: is the tool there for this key, whose memory is meant, are the
-//! arguments the declared ones, is there a call left, does policy permit it, and only then is a
-//! store opened and the tool run, inside a time limit and a fence against panics. No other
+//! The order is the rule: is the tool there for this key, does its token have the scope, whose
+//! memory is meant, are the arguments the declared ones, is there a call left, does policy permit
+//! it, and only then is a store opened and the tool run, inside a time limit and a fence against panics. No other
 //! function of the room opens a store.
 //!
 //! INVARIANT I10 will be held here: every end of every path comes through
@@ -227,7 +227,13 @@ impl Dispatch {
             started: self.means.clock.monotonic(),
             outcome: ToolOutcome::Failed,
         };
-        let fence = AssertUnwindSafe(work).catch_unwind();
+        // SECURITY: the scope is asked for the action of the very tool that would run, before
+        // anything of it runs. Test: `every_tool_asks_for_its_scope`.
+        let scoped = async {
+            visit.known().principal.check_scope(action)?;
+            work.await
+        };
+        let fence = AssertUnwindSafe(scoped).catch_unwind();
         let result = match tokio::time::timeout(self.timeout, fence).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Error::internal(format!("`{what}` panicked"))),
@@ -298,7 +304,7 @@ fn own(principal: &Principal) -> Result<&Tenant> {
 
 fn outcome(kind: Kind) -> ToolOutcome {
     match kind {
-        Kind::Forbidden | Kind::Unauthenticated => ToolOutcome::Denied,
+        Kind::Forbidden | Kind::Unauthenticated | Kind::ScopeMissing(_) => ToolOutcome::Denied,
         Kind::LimitReached { .. } | Kind::Overloaded { .. } => ToolOutcome::Limited,
         _ => ToolOutcome::Failed,
     }

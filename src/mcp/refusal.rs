@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::preparse::Flaw;
 use crate::{
-    domain::{Error, Kind},
+    domain::{Error, Kind, scope::Scope},
     limits::{self, decision::whole_seconds},
 };
 
@@ -50,6 +50,7 @@ struct Inner {
     message: Cow<'static, str>,
     data: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    scope: Option<Scope>,
 }
 
 impl Refusal {
@@ -62,6 +63,7 @@ impl Refusal {
             message: message.into(),
             data: Map::new(),
             headers: Vec::new(),
+            scope: None,
         }))
     }
 
@@ -110,7 +112,7 @@ impl Refusal {
     /// could be read, and the member is left out, as the 2026-07-28 revision wants it).
     #[must_use]
     pub fn answer(self, id: &str) -> Response<Body> {
-        let Inner { status, code, message, data, headers: ours } = *self.0;
+        let Inner { status, code, message, data, headers: ours, scope } = *self.0;
         let mut error = json!({ "code": code, "message": message });
         if let (false, Some(error)) = (data.is_empty(), error.as_object_mut()) {
             error.insert("data".to_owned(), Value::Object(data));
@@ -129,6 +131,10 @@ impl Refusal {
             headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
         }
         headers.extend(ours);
+        if let Some(scope) = scope {
+            // What the caller may do about it is said where the settings are known.
+            response.extensions_mut().insert(scope);
+        }
         response
     }
 }
@@ -147,6 +153,9 @@ impl From<Error> for Refusal {
         let status = status(error.kind());
         let mut refusal = Self::new(status, i32::from(status.as_u16()), error.public().to_owned());
         refusal.0.headers = headers(error.kind());
+        if let Kind::ScopeMissing(scope) = error.kind() {
+            refusal.0.scope = Some(scope);
+        }
         refusal
     }
 }
@@ -157,7 +166,7 @@ pub fn status(kind: Kind) -> StatusCode {
     match kind {
         Kind::BadInput => StatusCode::BAD_REQUEST,
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::Forbidden | Kind::ScopeMissing(_) => StatusCode::FORBIDDEN,
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -40,7 +40,7 @@ pub fn error(error: &Error, request_id: &str) -> ErrorData {
         // The library turns it into -32602 for the revision that wants that.
         Kind::NotFound => ErrorCode::RESOURCE_NOT_FOUND,
         Kind::Unauthenticated => ErrorCode(401),
-        Kind::Forbidden => ErrorCode(403),
+        Kind::Forbidden | Kind::ScopeMissing(_) => ErrorCode(403),
         Kind::Conflict => ErrorCode(409),
         Kind::TooLarge => ErrorCode(413),
         Kind::LimitReached { .. } => ErrorCode(429),
@@ -69,6 +69,7 @@ fn word(kind: Kind) -> &'static str {
         Kind::BadInput => "bad_input",
         Kind::Unauthenticated => "unauthenticated",
         Kind::Forbidden => "forbidden",
+        Kind::ScopeMissing(_) => "insufficient_scope",
         Kind::NotFound => "not_found",
         Kind::Conflict => "conflict",
         Kind::TooLarge => "too_large",

@@ -81,13 +81,19 @@ impl Visit {
         self.failed.store(true, Ordering::Relaxed);
     }
 
-    /// The request ended with `error`. A limit or a store that is down belongs into the HTTP
-    /// status, where proxies and clients look for it and for `Retry-After`; the gateway puts it
+    /// The request ended with `error`. A limit, a store that is down or a missing scope belongs
+    /// into the HTTP status, where proxies and clients look for it and for what to do; the gateway puts it
     /// there as long as no answer has begun to stream.
     pub fn fail_with(&self, error: &Error) {
         self.fail();
         let kind = error.kind();
-        if matches!(kind, Kind::LimitReached { .. } | Kind::Overloaded { .. } | Kind::Unavailable) {
+        if matches!(
+            kind,
+            Kind::LimitReached { .. }
+                | Kind::Overloaded { .. }
+                | Kind::Unavailable
+                | Kind::ScopeMissing(_)
+        ) {
             // The first error is the cause of any other.
             let _ = self.overruled.set((kind, error.public().to_owned()));
         }

@@ -71,7 +71,7 @@ routes = (root / "src/http/routes.rs").read_text()
 listed = {(method, path) for row in rows(section("Endpoints")) for path in names(row[0])
           for method in row[1].split(", ")}
 table = set(re.findall(r'operator\(\s*"(\w+)",\s*"([^"]+)"', routes))
-table |= {("GET", path) for path in re.findall(r'open\("([^"]+)"', routes)}
+table |= {("GET", path) for path in re.findall(r'(?:open|resource)\("([^"]+)"', routes)}
 table |= {(method, "/mcp") for method in re.findall(r'agent\("(\w+)"\)', routes)}
 wrong += [f"endpoint on one side only: {method} {path}" for method, path in sorted(listed ^ table)]
 

@@ -16,6 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import frames
+import identity
 import wire
 from corpus import META, Unavailable, fill, macros
 from wire import Answer
@@ -379,4 +380,4 @@ def h2(world, case, spec):
 KINDS = {function.__name__: function for function in (
     raw_body, repeat_in_array, nest, nest_in_args, pad, pad_body, encode, many_keys, raw_socket,
     raw_socket_template, many_headers, big_header, flood, id_collision, sequence, slow, idle, fs,
-    second_process, grep_secrets, h2)}
+    second_process, grep_secrets, h2, identity.jwt, identity.jwks_storm, identity.jwks_fault)}

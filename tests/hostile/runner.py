@@ -12,6 +12,7 @@ from contextlib import ExitStack
 
 import corpus
 import generators
+import identity
 import tls
 import wire
 from corpus import Unavailable, fill, macros
@@ -34,13 +35,13 @@ class Run:
         self.skips = corpus.table("skips.toml")["skip"]
         self.deviations = corpus.table("deviations.toml")["deviation"]
         self.worlds = ExitStack()
-        self.shared = self.secure = None
+        self.shared = self.secure = self.trusting = None
         self.counts = {"passed": 0, "failed": 0, "skipped": 0, "deviating": 0}
 
     # ------------------------------------------------------------------------ worlds
 
-    def world(self, settings=None, paths=None):
-        world = World(settings, tls.Client(paths) if paths else None)
+    def world(self, settings=None, paths=None, issuer=None):
+        world = World(settings, tls.Client(paths) if paths else None, issuer)
         self.worlds.callback(world.close)
         return world
 
@@ -54,6 +55,19 @@ class Run:
             self.secure = self.world(tls.settings(paths), paths)
         return self.secure
 
+    def issuer(self):
+        issuer = identity.Issuer()
+        self.worlds.callback(issuer.close)
+        return issuer
+
+    def behind_issuer(self, case):
+        """A deployment that trusts an identity provider; a fault gets one to itself."""
+        spec = case["request"].get("generator") or {}
+        if spec.get("kind") == "jwks_fault":
+            return self.world(issuer=identity.prepare(self.issuer(), spec))
+        self.trusting = self.trusting or self.world(issuer=self.issuer())
+        return self.trusting
+
     def place(self, case):
         """The world a case plays in."""
         settings = {}
@@ -64,6 +78,8 @@ class Run:
                 raise Unavailable(f"setup `{name}` is not built yet")
         if case["expect"]["status"] == "START_REFUSED" and settings:
             return None, settings
+        if "jwt" in case.get("needs", []):
+            return self.behind_issuer(case), settings
         kind = (case["request"].get("generator") or {}).get("kind")
         if kind == "idle":
             settings |= {"MEMGATE_LISTEN__IDLE_TIMEOUT": "5s"}

@@ -42,12 +42,16 @@ def well_formed_key():
 
 
 class World:
-    def __init__(self, settings=None, tls=None):
+    def __init__(self, settings=None, tls=None, issuer=None):
         self.directory = Path(tempfile.mkdtemp(prefix="memgate-hostile-"))
         self.data = self.directory / "data"
         self.log_file = self.directory / "log"
         self.settings = PATIENT | (settings or {})
         self.tls = tls
+        self.issuer = issuer
+        self.names = {side: f"tenant-{side.lower()}-{secrets.token_hex(4)}" for side in "AB"}
+        if issuer:
+            (self.directory / "memgate.toml").write_text(issuer.file(self.names))
         self.process = None
         self.operator = "operator-" + secrets.token_urlsafe(32)
         self.values, self.readers = {}, {}
@@ -154,9 +158,11 @@ class World:
         values = self.values
         values |= {"ADMIN_KEY": self.operator, "ORIGIN_OK_HOST": ORIGIN_HOST,
                    "HOST_NAME": "localhost", "CANARY_A_WORD": "heliotrope"}
-        for side in "AB":
-            name = f"tenant-{side.lower()}-{secrets.token_hex(4)}"
-            tenant = self.admin("POST", "/admin/tenants", {"label": name})
+        values |= self.issuer.values() if self.issuer else {}
+        # Tenants that the settings of an issuer name are there already.
+        there = {tenant["label"]: tenant for tenant in self.admin("GET", "/admin/tenants")["tenants"]}
+        for side, name in self.names.items():
+            tenant = there.get(name) or self.admin("POST", "/admin/tenants", {"label": name})
             canary = f"canary{side.lower()}{secrets.token_hex(8)}"
             values |= {f"TENANT_{side}_NAME": name, f"TENANT_{side}_ID": tenant["id"],
                        f"CANARY_{side}": canary, f"CANARY_{side}_PREFIX": canary[:10]}

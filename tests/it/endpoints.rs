@@ -21,6 +21,9 @@ const EXPECTED: &[(&str, &str, &str, Option<&str>, Statuses)] = &[
     ("GET", "/health", "/health", None, ANYONE),
     ("GET", "/healthz", "/healthz", None, ANYONE),
     ("GET", "/readyz", "/readyz", None, ANYONE),
+    // Without an issuer nobody needs a token, and nothing is said of one.
+    ("GET", METADATA, METADATA, None, [404; 5]),
+    ("GET", METADATA_OF_MCP, METADATA_OF_MCP, None, [404; 5]),
     ("POST", "/mcp", "/mcp", Some(LIST), [401, 401, 200, 200, 403]),
     // A stream and an end need a session; without one, the stateless revision has neither.
     ("GET", "/mcp", "/mcp", None, [401, 401, 405, 405, 403]),
@@ -37,6 +40,8 @@ const EXPECTED: &[(&str, &str, &str, Option<&str>, Statuses)] = &[
 ];
 
 const OPERATORS: Statuses = [401, 401, 403, 403, 200];
+const METADATA: &str = "/.well-known/oauth-protected-resource";
+const METADATA_OF_MCP: &str = "/.well-known/oauth-protected-resource/mcp";
 const NO_SESSION: &str = "/admin/sessions/s_aaaaaaaaaaaaaaaa";
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{
     "io.modelcontextprotocol/protocolVersion":"2026-07-28",

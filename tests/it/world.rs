@@ -45,10 +45,23 @@ impl World {
         Self::bare(&all)
     }
 
+    /// A server with this `memgate.toml` and these settings besides.
+    pub(crate) fn with_file(file: &str, env: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("memgate.toml"), file).unwrap();
+        let keys = format!("acme:{ACME},globex:{GLOBEX}");
+        let mut all = vec![("MCP_API_KEYS", keys.as_str()), ("MCP_ADMIN_KEY", OPERATOR)];
+        all.extend_from_slice(env);
+        Self::inside(directory, &all)
+    }
+
     /// A server with these settings and nothing else: no key is given.
     pub(crate) fn bare(env: &[(&str, &str)]) -> Self {
+        Self::inside(tempfile::tempdir().unwrap(), env)
+    }
+
+    fn inside(directory: TempDir, env: &[(&str, &str)]) -> Self {
         let env: Vec<_> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let directory = tempfile::tempdir().unwrap();
         let process = Process::serve(&directory.path().join("data"), &env);
         Self { directory, process, env }
     }

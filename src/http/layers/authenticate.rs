@@ -15,14 +15,20 @@ use crate::{
     domain::{Error, Kind},
     http::{
         error::{Asker, Refusal},
+        resource::Challenges,
         server::peer::{Peer, Surface},
     },
 };
 
 /// Lets known callers through.
-pub fn layer(authenticator: Arc<Authenticator>, inner: impl Stage) -> impl Stage {
+pub fn layer(
+    authenticator: Arc<Authenticator>,
+    challenges: Challenges,
+    inner: impl Stage,
+) -> impl Stage {
+    let challenges = Arc::new(challenges);
     service_fn(move |request: Request<Body>| {
-        let authenticator = Arc::clone(&authenticator);
+        let (authenticator, challenges) = (Arc::clone(&authenticator), Arc::clone(&challenges));
         let mut inner = inner.clone();
         async move {
             let asker = Asker::of(&request);
@@ -35,16 +41,18 @@ pub fn layer(authenticator: Arc<Authenticator>, inner: impl Stage) -> impl Stage
                     _ => Via::Network,
                 },
             };
-            match authenticator.authenticate(&parts, origin).await {
+            let mut answer = match authenticator.authenticate(&parts, origin).await {
                 Ok(principal) => {
                     if let Some(line) = parts.extensions.get::<Arc<Line>>() {
                         line.known(&principal);
                     }
                     parts.extensions.insert(principal);
-                    inner.call(Request::from_parts(parts, body)).await
+                    inner.call(Request::from_parts(parts, body)).await?
                 }
-                Err(error) => Ok(Refusal::from(error).answer(&asker)),
-            }
+                Err(error) => Refusal::from(error).answer(&asker),
+            };
+            challenges.put_into(&mut answer);
+            Ok(answer)
         }
     })
 }

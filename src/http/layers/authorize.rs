@@ -43,6 +43,7 @@ fn check(
         return Err(Refusal::new(StatusCode::FORBIDDEN, why));
     }
     let Some(action) = action else { return Ok(()) };
+    principal.check_scope(action)?;
     let resource = match principal.tenant() {
         Some(tenant) => Resource::Tenant(tenant.id.clone()),
         None => Resource::Deployment,
