@@ -15,7 +15,11 @@ use crate::{
     domain::{Error, Kind},
     limits::decision::whole_seconds,
     mcp::refusal,
+    policy::Denial,
+    telemetry::refusals::Why,
 };
+
+pub use crate::telemetry::refusals::Layer;
 
 /// A refusal: its status, its sentence, and the headers that belong to it.
 #[derive(Debug)]
@@ -23,12 +27,27 @@ pub struct Refusal {
     status: StatusCode,
     detail: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    layer: Layer,
+    denial: Option<Denial>,
 }
 
 impl Refusal {
     /// A refusal with this status; `detail` is lowercase, without full stop, and says what to do.
     pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, detail: detail.into(), headers: Vec::new() }
+        Self {
+            status,
+            detail: detail.into(),
+            headers: Vec::new(),
+            layer: Layer::Handler,
+            denial: None,
+        }
+    }
+
+    /// Who says it, for the operator; without this it is the route's handler.
+    #[must_use]
+    pub fn by(mut self, layer: Layer) -> Self {
+        self.layer = layer;
+        self
     }
 
     /// Adds a header.
@@ -61,6 +80,15 @@ impl Refusal {
         };
         *response.status_mut() = self.status;
         response.headers_mut().extend(self.headers);
+        response.extensions_mut().insert(match self.denial {
+            None => Why::new(self.layer, self.detail),
+            Some(denial) => Why {
+                rules: denial.because.clone(),
+                action: Some(denial.action),
+                resource: Some(denial.resource.clone()),
+                ..Why::new(self.layer, denial.sentence())
+            },
+        });
         response
     }
 
@@ -102,6 +130,7 @@ impl From<Error> for Refusal {
         }
         let mut refusal = Self::new(refusal::status(error.kind()), error.public().to_owned());
         refusal.headers = refusal::headers(error.kind());
+        refusal.denial = Denial::behind(&error).cloned();
         refusal
     }
 }

@@ -12,6 +12,7 @@ mod endpoints;
 mod headers;
 mod isolation;
 mod limits;
+mod policies;
 mod restart;
 mod revocation;
 mod sessions;

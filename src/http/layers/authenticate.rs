@@ -14,7 +14,7 @@ use crate::{
     auth::{Authenticator, Origin, Principal, Via},
     domain::{Error, Kind},
     http::{
-        error::{Asker, Refusal},
+        error::{Asker, Layer, Refusal},
         server::peer::{Peer, Surface},
     },
 };
@@ -43,7 +43,7 @@ pub fn layer(authenticator: Arc<Authenticator>, inner: impl Stage) -> impl Stage
                     parts.extensions.insert(principal);
                     inner.call(Request::from_parts(parts, body)).await
                 }
-                Err(error) => Ok(Refusal::from(error).answer(&asker)),
+                Err(error) => Ok(Refusal::from(error).by(Layer::Credential).answer(&asker)),
             }
         }
     })
