@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
+use zeroize::Zeroizing;
 
 use super::{
     form::{Raw, shown},
@@ -26,7 +27,7 @@ pub(in crate::config) fn read(
 ) -> Vec<Given> {
     let name = path.display().to_string();
     let text = match small_file(path, MAX_BYTES) {
-        Ok(text) => text,
+        Ok(text) => Zeroizing::new(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => return vec![],
         Err(error) => {
             problems.push(Problem::new(name, format!("cannot be read: {error}")));

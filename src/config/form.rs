@@ -17,6 +17,8 @@ use std::{
     str::FromStr,
 };
 
+use zeroize::Zeroize as _;
+
 use crate::domain::client::is_hidden;
 
 /// A value as it was written. It may be a secret, so `Debug` shows nothing (I5).
@@ -26,6 +28,16 @@ pub enum Raw {
     Text(String),
     /// An array in TOML.
     List(Vec<String>),
+}
+
+/// It may be a secret, so its memory is wiped.
+impl Drop for Raw {
+    fn drop(&mut self) {
+        match self {
+            Self::Text(text) => text.zeroize(),
+            Self::List(list) => list.zeroize(),
+        }
+    }
 }
 
 impl fmt::Debug for Raw {
