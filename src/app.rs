@@ -7,6 +7,8 @@
 mod control;
 mod disk_watch;
 mod housekeeping;
+pub mod posture;
+pub mod process;
 mod run;
 mod signals;
 
@@ -17,7 +19,10 @@ use tokio_util::task::TaskTracker;
 pub use self::control::Control;
 use crate::{
     auth::Authenticator,
-    config::Settings,
+    config::{
+        Settings,
+        posture::{Report, Settled},
+    },
     db::data_dir::DataDir,
     domain::{Result, random::Entropy},
     http::{
@@ -160,6 +165,7 @@ impl App {
             readiness: Arc::default(),
             request_ids: Arc::new(RequestIds::new(entropy)),
             certificates,
+            posture: Arc::default(),
             clock,
             tasks: tasks.clone(),
             settings,
@@ -177,6 +183,15 @@ impl App {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.state.registry
+    }
+
+    /// Says what is known about the settings, and looks at everything else for the first time.
+    /// Reads files: for the start and the blocking pool.
+    #[must_use]
+    pub fn settle_posture(&self, settled: Settled) -> Arc<Report> {
+        self.state.posture.settle(settled);
+        housekeeping::look_at_posture(&self.state);
+        self.state.posture.report()
     }
 
     /// Whether traffic is welcome.

@@ -15,6 +15,7 @@ pub mod key;
 pub mod options;
 pub mod output;
 pub mod policy;
+pub mod posture;
 pub mod registrar;
 pub mod secret_file;
 pub mod serve;
@@ -66,7 +67,7 @@ enum Command {
     /// Check and show the settings
     #[command(subcommand)]
     Config(config::Command),
-    /// Check policies, run their cases, show what they permit
+    /// Check policies, run their cases, show what they permit, explain a refusal
     #[command(subcommand)]
     Policy(policy::Command),
     /// Is everything in order, and if not, what to do

@@ -18,6 +18,7 @@ pub mod load;
 pub mod mcp;
 pub mod nearest;
 pub mod policy;
+pub mod posture;
 pub mod problem;
 pub mod safety;
 pub mod setting;

@@ -8,6 +8,7 @@
 pub mod builtin;
 pub mod cases;
 mod cedar;
+pub mod denial;
 pub mod engine;
 pub mod facts;
 pub mod load;
@@ -16,7 +17,12 @@ mod memo;
 pub mod permit;
 pub mod problem;
 pub mod set;
+mod stamp;
+pub mod status;
+pub mod templates;
 mod world;
 
+pub use denial::Denial;
 pub use engine::Engine;
 pub use permit::Permit;
+pub use status::Status;

@@ -1,9 +1,10 @@
 //! Logs and counts.
 //!
-//! What happened goes to one of two places: a log line on stderr ([`logs`]) or a count that
-//! `/admin/stats` shows ([`stats`]). Neither ever holds a secret (I5), and neither decides
-//! anything.
+//! What happened goes to one of three places: a log line on stderr ([`logs`]), a count that
+//! `/admin/stats` shows ([`stats`]), or, for a refusal, the memory of the last of them
+//! ([`refusals`]). None ever holds a secret (I5), and none decides anything.
 
 pub mod histogram;
 pub mod logs;
+pub mod refusals;
 pub mod stats;

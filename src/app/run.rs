@@ -40,6 +40,9 @@ impl App {
             certificates_changed,
             quiet.clone(),
         ));
+        if state.settings.policy.directory.is_some() {
+            tasks.spawn(housekeeping::watch_policies(Arc::clone(&state), quiet.clone()));
+        }
         tasks.spawn(housekeeping::tick(
             Arc::clone(&state),
             Arc::clone(&stores),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     failure::Failure,
     output::{Printer, Table},
+    posture,
 };
 use crate::{
     config::{
@@ -24,7 +25,15 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Say everything that memgate would refuse to start with, and how to put it right
+    #[command(after_help = "Exit codes: 0 it would start, 2 it would not; with --posture also 1: \
+        it would start, and something is a danger.\n\nExamples:\n  \
+        memgate config check\n  \
+        memgate config check --posture          what is weaker than it could be, and the fix\n  \
+        memgate config check --posture --json   for a pipeline")]
     Check {
+        /// Report everything that is weaker than it could be: settings, files, keys, process
+        #[arg(long)]
+        posture: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -51,7 +60,8 @@ pub enum Command {
 impl Command {
     pub(in crate::cli) fn run(self, sources: &Sources, printer: &Printer) -> Result<(), Failure> {
         match self {
-            Self::Check { json } => check(sources, json, printer),
+            Self::Check { posture: true, json } => posture::check(sources, json, printer),
+            Self::Check { posture: false, json } => check(sources, json, printer),
             Self::Show { json, changed } => show(sources, json, changed, printer),
             Self::Reference => Ok(printer.line(reference().trim_end())?),
         }
@@ -239,7 +249,7 @@ mod tests {
         let sources = sources(directory.path(), &[("MEMGATE_DATA_DIR", data), ("HOST", "0.0.0.0")]);
         let (printer, ..) = captured(false);
         let Err(Failure::Settings(problems)) =
-            Command::Check { json: false }.run(&sources, &printer)
+            Command::Check { posture: false, json: false }.run(&sources, &printer)
         else {
             panic!("refused")
         };

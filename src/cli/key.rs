@@ -212,7 +212,7 @@ fn expiry(text: &str, now: Timestamp) -> Result<Timestamp, Error> {
     Ok(end)
 }
 
-fn key_id(text: &str) -> Result<KeyId, String> {
+pub(in crate::cli) fn key_id(text: &str) -> Result<KeyId, String> {
     KeyId::parse(text).map_err(|_| "`memgate key list` shows the ids there are".to_owned())
 }
 

@@ -60,7 +60,10 @@ impl Printer {
     /// # Errors
     /// As [`line`](Self::line).
     pub fn secret(&self, secret: &Secret) -> Result<()> {
-        self.line(secret.expose())
+        // Written as it is, since a copy would not be wiped; a key has no hidden character.
+        let mut out = self.out.borrow_mut();
+        let written = out.write_all(secret.expose().as_bytes()).and_then(|()| out.write_all(b"\n"));
+        written.and_then(|()| out.flush()).map_err(unwritable)
     }
 
     /// A value for scripts.

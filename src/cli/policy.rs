@@ -1,7 +1,10 @@
 //! `memgate policy`: check policies, run their cases, show what they permit.
 //!
 //! Without a directory the commands look at what the server would use: `policy.directory`, or
-//! the built-in set. Nothing is changed and no server is needed.
+//! the built-in set. Nothing is changed and no server is needed, but for `explain`.
+
+mod explain;
+mod template;
 
 use std::path::{Path, PathBuf};
 
@@ -42,6 +45,20 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         policies: Option<PathBuf>,
     },
+    /// List, show and write policies for common wishes
+    #[command(subcommand)]
+    Template(template::Command),
+    /// Say why the running server refused a request: which layer, which policy, about what
+    #[command(after_help = "Example:\n  memgate policy explain 0k3v9q1mzx7a2b4\n\n\
+        The id is in the answer that the caller got (`request_id`, `instance`, `X-Request-Id`).")]
+    Explain {
+        /// The id of the refused request
+        #[arg(value_parser = explain::request_id)]
+        request_id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl Command {
@@ -58,6 +75,8 @@ impl Command {
                 let set = usable(load::load(directory.as_deref()), printer)?;
                 Ok(printer.line(matrix::table(&set)?.trim_end())?)
             }
+            Self::Template(command) => command.run(printer),
+            Self::Explain { request_id, json } => explain::run(&request_id, json, sources, printer),
         }
     }
 }

@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use zeroize::Zeroizing;
+
 use crate::domain::{Error, Kind, Result, secret::Secret};
 
 /// Writes `secret` and a line end to a new file that only its owner can read. It survives a
@@ -16,7 +18,7 @@ use crate::domain::{Error, Kind, Result, secret::Secret};
 /// `Conflict` when the file exists; `Unavailable` when it cannot be written, and then none is
 /// left behind.
 pub fn write(path: &Path, secret: &Secret) -> Result<()> {
-    write_text(path, &format!("{}\n", secret.expose()))
+    write_text(path, &Zeroizing::new(format!("{}\n", secret.expose())))
 }
 
 /// Writes text that holds a secret.

@@ -2,12 +2,13 @@
 
 use clap::Args;
 
-use super::{config, failure::Failure, first_start, options::flag, output::Printer};
+use super::{config, failure::Failure, first_start, options::flag, output::Printer, posture};
 use crate::{
     app::{App, Control},
     config::{
         Settings, advice,
         load::{Flag, Sources},
+        posture::{Report, Severity},
         problem::{Problem, Problems},
     },
     domain::{Error, Kind},
@@ -74,6 +75,7 @@ pub(in crate::cli) fn run(sources: &Sources, printer: &Printer) -> Result<(), Fa
     for advice in advice::advise(&loaded) {
         tracing::warn!("{advice}");
     }
+    let settled = posture::settled(&loaded);
     let settings = loaded.settings;
     let control = Control::open(&settings).map_err(refused)?;
     let bootstrap = control.data.paths().bootstrap_dir();
@@ -86,6 +88,8 @@ pub(in crate::cli) fn run(sources: &Sources, printer: &Printer) -> Result<(), Fa
         let app = App::open(settings.clone(), control).await?;
         // After the listeners are bound: a start that fails makes no keys, so the next one does.
         let first = tokio::task::block_in_place(|| first_start::make(app.registry(), &bootstrap))?;
+        let report = tokio::task::block_in_place(|| app.settle_posture(settled));
+        say(&report);
         let url = url(&app);
         if let Some(first) = first {
             first.print(&url, printer)?;
@@ -94,6 +98,17 @@ pub(in crate::cli) fn run(sources: &Sources, printer: &Printer) -> Result<(), Fa
         app.run().await;
         Ok(())
     })
+}
+
+/// One line of the posture, at a level that fits the worst of it.
+fn say(report: &Report) {
+    let summary = report.summary();
+    let how = "`memgate config check --posture` says what and how to mend it";
+    if report.worst >= Severity::Warning {
+        tracing::warn!("posture: {summary}; {how}");
+    } else {
+        tracing::info!("posture: {summary}; {how}");
+    }
 }
 
 /// A data directory that cannot be used is a refusal to start, whatever the reason.

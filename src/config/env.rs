@@ -11,8 +11,11 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fmt,
+    os::unix::ffi::OsStringExt as _,
     path::{Path, PathBuf},
 };
+
+use zeroize::Zeroize as _;
 
 use super::{
     form::{Form, Raw, rate::Rates, shown, time},
@@ -40,6 +43,9 @@ pub struct Plain {
     pub meaning: &'static str,
 }
 
+/// Where systemd puts the credentials of a service (`LoadCredential=`, `SetCredential=`).
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
 /// Every name that does not follow `MEMGATE_SECTION__KEY`.
 pub const PLAIN: &[Plain] = &[
     Plain { name: "MEMGATE_CONFIG", key: None, meaning: "the file with the settings (`--config`)" },
@@ -47,6 +53,11 @@ pub const PLAIN: &[Plain] = &[
         name: "MEMGATE_KEY",
         key: None,
         meaning: "not read: clients keep their key there, often in the shell that starts memgate",
+    },
+    Plain {
+        name: CREDENTIALS,
+        key: None,
+        meaning: "set by systemd: a secret setting is read from the file of its name in there",
     },
     Plain { name: "MEMGATE_DATA_DIR", key: Some("storage.data_dir"), meaning: "" },
     Plain { name: "MEMORYOS_DATA_DIR", key: Some("storage.data_dir"), meaning: "" },
@@ -91,6 +102,16 @@ const RATE_WINDOW: &str = "RATE_LIMIT_WINDOW";
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, OsString>);
 
+/// Keys are among the values, so this copy of them is wiped; the one that the kernel handed to the
+/// process stays, which is why a file is the better place for a key.
+impl Drop for Environment {
+    fn drop(&mut self) {
+        for value in self.0.values_mut() {
+            std::mem::take(value).into_vec().zeroize();
+        }
+    }
+}
+
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
@@ -121,6 +142,7 @@ impl Environment {
     /// Every value that the environment gives, the weaker name of a setting first.
     pub(in crate::config) fn given(&self, problems: &mut Vec<Problem>) -> Vec<Given> {
         let mut given = Vec::new();
+        given.extend(self.credentials(problems));
         self.mode(problems);
         self.cors_credentials(problems);
         given.extend(self.rate_limit(problems));
@@ -134,6 +156,20 @@ impl Environment {
         }
         self.unknown(problems);
         given
+    }
+
+    /// The secrets that systemd hands over, `$CREDENTIALS_DIRECTORY/auth.api_key`. A variable of the
+    /// same setting is nearer to whoever starts the program, and wins.
+    fn credentials(&self, problems: &mut Vec<Problem>) -> Vec<Given> {
+        let Some(directory) = self.0.get(CREDENTIALS).map(Path::new) else { return Vec::new() };
+        let secrets = setting::all().filter(|setting| setting.secret);
+        secrets
+            .filter_map(|setting| {
+                let path = directory.join(setting.key);
+                let origin = Origin::Credential(setting.key);
+                path.exists().then(|| Given::from_file(setting, &path, origin, problems))?
+            })
+            .collect()
     }
 
     fn one(

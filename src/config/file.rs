@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
+use zeroize::Zeroizing;
 
 use super::{
     form::{Raw, shown},
@@ -23,7 +24,7 @@ const MAX_BYTES: u64 = 1 << 20;
 pub(in crate::config) fn read(path: &Path, required: bool, problems: &mut Vec<Problem>) -> Found {
     let name = path.display().to_string();
     let text = match small_file(path, MAX_BYTES) {
-        Ok(text) => text,
+        Ok(text) => Zeroizing::new(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => {
             return Found::default();
         }

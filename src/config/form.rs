@@ -18,6 +18,8 @@ use std::{
     str::FromStr,
 };
 
+use zeroize::Zeroize as _;
+
 use crate::domain::client::is_hidden;
 
 /// A value as it was written. It may be a secret, so `Debug` shows nothing (I5).
@@ -29,6 +31,22 @@ pub enum Raw {
     List(Vec<String>),
     /// A table in TOML, for the settings that are one: names and scalars.
     Pairs(Vec<(String, String)>),
+}
+
+/// It may be a secret, so its memory is wiped.
+impl Drop for Raw {
+    fn drop(&mut self) {
+        match self {
+            Self::Text(text) => text.zeroize(),
+            Self::List(list) => list.zeroize(),
+            Self::Pairs(pairs) => {
+                for (name, value) in pairs {
+                    name.zeroize();
+                    value.zeroize();
+                }
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Raw {

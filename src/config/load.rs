@@ -13,6 +13,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use zeroize::Zeroizing;
+
 use super::{
     Settings,
     env::Environment,
@@ -70,6 +72,8 @@ pub enum Origin {
     },
     /// A name in the environment.
     Environment(String),
+    /// A credential that systemd handed over, by its name.
+    Credential(&'static str),
     /// A flag.
     Flag(&'static str),
 }
@@ -80,6 +84,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::File { name, line } => write!(f, "{name} line {line}"),
             Self::Environment(name) => f.write_str(name),
+            Self::Credential(name) => write!(f, "credential {name}"),
             Self::Flag(name) => f.write_str(name),
         }
     }
@@ -130,14 +135,14 @@ impl Given {
             None
         };
         let text = match small_file(path, MAX_SECRET_BYTES) {
-            Ok(text) => text,
+            Ok(text) => Zeroizing::new(text),
             Err(error) => return refuse(format!("names a file that cannot be read: {error}")),
         };
         // SECURITY: test `i3_a_key_in_a_readable_file_is_refused`.
         if is_open_to_others(path) {
             return refuse("names a file that others may read; `chmod o=` it".to_owned());
         }
-        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let text = text.strip_suffix('\n').unwrap_or(text.as_str());
         let raw = Raw::Text(text.strip_suffix('\r').unwrap_or(text).to_owned());
         Some(Self { setting, raw, origin, own_file: true })
     }
@@ -229,11 +234,15 @@ fn place(given: &Given) -> String {
 /// # Errors
 /// It is not a file, cannot be read, or is larger.
 pub fn small_file(path: &Path, max_bytes: u64) -> io::Result<String> {
-    let mut text = String::new();
     // Asked before it is opened: opening a pipe waits for whoever writes to it, maybe for ever.
-    if !std::fs::metadata(path)?.is_file() {
+    let state = std::fs::metadata(path)?;
+    if !state.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
+    // With room for all of it: a text that grows leaves copies of itself behind, and it may be a
+    // secret.
+    let room = state.len().min(max_bytes).saturating_add(1);
+    let mut text = String::with_capacity(usize::try_from(room).unwrap_or_default());
     let file = File::open(path)?;
     file.take(max_bytes + 1).read_to_string(&mut text)?;
     if text.len() as u64 > max_bytes {

@@ -60,6 +60,8 @@ actions! {
     SessionEnd = "session_end", Write;
     /// Read the deployment's counts.
     StatsRead = "stats_read", Read;
+    /// Read why a request was refused.
+    RefusalRead = "refusal_read", Read;
     /// List tenants.
     TenantList = "tenant_list", Read;
     /// Make a tenant.

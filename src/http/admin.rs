@@ -5,6 +5,7 @@
 //! that was not made.
 
 mod exchange;
+pub mod explain;
 pub mod keys;
 pub mod sessions;
 pub mod stats;

@@ -15,7 +15,11 @@ use crate::{
     domain::{Error, Kind, scope::Scope},
     limits::decision::whole_seconds,
     mcp::refusal,
+    policy::Denial,
+    telemetry::refusals::Why,
 };
+
+pub use crate::telemetry::refusals::Layer;
 
 /// A refusal: its status, its sentence, and the headers that belong to it.
 #[derive(Debug)]
@@ -24,12 +28,28 @@ pub struct Refusal {
     detail: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
     scope: Option<Scope>,
+    layer: Layer,
+    denial: Option<Denial>,
 }
 
 impl Refusal {
     /// A refusal with this status; `detail` is lowercase, without full stop, and says what to do.
     pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, detail: detail.into(), headers: Vec::new(), scope: None }
+        Self {
+            status,
+            detail: detail.into(),
+            headers: Vec::new(),
+            scope: None,
+            layer: Layer::Handler,
+            denial: None,
+        }
+    }
+
+    /// Who says it, for the operator; without this it is the route's handler.
+    #[must_use]
+    pub fn by(mut self, layer: Layer) -> Self {
+        self.layer = layer;
+        self
     }
 
     /// Adds a header.
@@ -65,6 +85,15 @@ impl Refusal {
         if let Some(scope) = self.scope {
             response.extensions_mut().insert(scope);
         }
+        response.extensions_mut().insert(match self.denial {
+            None => Why::new(self.layer, self.detail),
+            Some(denial) => Why {
+                rules: denial.because.clone(),
+                action: Some(denial.action),
+                resource: Some(denial.resource.clone()),
+                ..Why::new(self.layer, denial.sentence())
+            },
+        });
         response
     }
 
@@ -109,6 +138,7 @@ impl From<Error> for Refusal {
         if let Kind::ScopeMissing(scope) = error.kind() {
             refusal.scope = Some(scope);
         }
+        refusal.denial = Denial::behind(&error).cloned();
         refusal
     }
 }

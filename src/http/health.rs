@@ -11,6 +11,7 @@ use std::sync::{
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, Request, StatusCode, header};
+use serde_json::json;
 
 use super::{
     error::{JSON, Refusal},
@@ -62,9 +63,19 @@ impl Readiness {
     /// Whether traffic is welcome.
     #[must_use]
     pub fn is_ready(&self) -> bool {
+        self.is_serving() && self.has_registry() && self.disk_state() == Disk::Writable
+    }
+
+    /// Whether it neither starts nor drains.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
         self.phase.load(Ordering::Relaxed) == SERVING
-            && !self.registry_lost.load(Ordering::Relaxed)
-            && self.disk_state() == Disk::Writable
+    }
+
+    /// Whether tenants and keys can be written.
+    #[must_use]
+    pub fn has_registry(&self) -> bool {
+        !self.registry_lost.load(Ordering::Relaxed)
     }
 }
 
@@ -74,9 +85,13 @@ pub(super) fn alive(_: &State, _: &Request<Body>) -> Result<Response, Refusal> {
     Ok(answer(StatusCode::OK, r#"{"status":"ok"}"#))
 }
 
-/// `GET /readyz`.
+/// `GET /readyz`, and with `?verbose` what is ready and what is not. SECURITY: anybody may ask, so
+/// the names of the parts and two words are all there is: no path, no tenant, no number.
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a handler")]
-pub(super) fn ready(state: &State, _: &Request<Body>) -> Result<Response, Refusal> {
+pub(super) fn ready(state: &State, request: &Request<Body>) -> Result<Response, Refusal> {
+    if request.uri().query() == Some("verbose") {
+        return Ok(verbose(state));
+    }
     let answer = if state.readiness.is_ready() {
         answer(StatusCode::OK, r#"{"status":"ready"}"#)
     } else {
@@ -87,8 +102,33 @@ pub(super) fn ready(state: &State, _: &Request<Body>) -> Result<Response, Refusa
     Ok(answer)
 }
 
-fn answer(status: StatusCode, body: &'static str) -> Response {
-    let mut response = Response::new(Body::from(body));
+/// `ok`, or `degraded`: what worked before still does, and somebody should look.
+fn verbose(state: &State) -> Response {
+    let is_ready = state.readiness.is_ready();
+    let tls = state.certificates.as_ref().map(|certificates| certificates.status());
+    let checks = [
+        ("serving", Some(state.readiness.is_serving())),
+        ("registry", Some(state.readiness.has_registry())),
+        ("disk", Some(state.readiness.disk_state() == Disk::Writable)),
+        ("policies", Some(state.engine.is_current())),
+        ("certificates", tls.map(|tls| tls.problem.is_none())),
+    ];
+    let checks = checks.into_iter().filter_map(|(name, is_ok)| Some((name, is_ok?)));
+    let checks: Vec<_> = checks
+        .map(|(name, is_ok)| json!({"name": name, "state": if is_ok { "ok" } else { "degraded" }}))
+        .collect();
+    let status = if is_ready { "ready" } else { "unavailable" };
+    let body = json!({"status": status, "checks": checks}).to_string();
+    let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut answer = answer(code, body);
+    if !is_ready {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    answer
+}
+
+fn answer(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response

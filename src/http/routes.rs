@@ -24,7 +24,7 @@ use tower::service_fn;
 use self::Handler::{Later, Now};
 use super::{
     MCP_PATH, admin,
-    error::{Asker, Refusal},
+    error::{self, Asker, Refusal},
     health,
     layers::{Stage, access_log::Line},
     mcp, resource,
@@ -132,6 +132,7 @@ pub const TABLE: &[Row] = &[
         Action::StatsRead,
         Later(|s, r| admin::stats::show(s, r).boxed()),
     ),
+    operator("GET", "/admin/explain/{request_id}", Action::RefusalRead, Now(admin::explain::show)),
     operator("GET", "/admin/tenants", Action::TenantList, Now(admin::tenants::list)),
     operator(
         "POST",
@@ -188,7 +189,9 @@ pub fn router(state: &Arc<State>, surface: Surface) -> Router {
     }
     let router = router.method_not_allowed_fallback(async |request: Request<Body>| {
         let why = "this path does not take this method; see the `Allow` header";
-        Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why).answer(&Asker::of(&request))
+        Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why)
+            .by(error::Layer::Route)
+            .answer(&Asker::of(&request))
     });
     if !served(Area::Admin) {
         return router.fallback_service(unknown());
@@ -232,6 +235,7 @@ fn handle(state: &Arc<State>, row: Row) -> impl Stage + use<> {
 fn unknown() -> impl Stage {
     service_fn(async |request: Request<Body>| {
         Ok(Refusal::new(StatusCode::NOT_FOUND, "there is nothing here")
+            .by(error::Layer::Route)
             .answer(&Asker::of(&request)))
     })
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     auth::Authenticator,
-    config::Settings,
+    config::{Settings, posture::Posture},
     domain::clock::Clock,
     limits::{places::Places, rates::Rates},
     mcp::endpoint::Endpoint,
@@ -50,6 +50,8 @@ pub struct State {
     pub request_ids: Arc<RequestIds>,
     /// The certificate in use, when we end TLS.
     pub certificates: Option<Arc<Certificates>>,
+    /// How safe all of it is, as it was found last.
+    pub posture: Arc<Posture>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Where work on the blocking pool is tracked (I12).

@@ -94,6 +94,7 @@ impl Scene {
             readiness: Arc::new(Readiness::default()),
             request_ids: Arc::new(RequestIds::new(Arc::new(OsEntropy))),
             certificates: None,
+            posture: Arc::default(),
             clock,
             tasks,
             settings,

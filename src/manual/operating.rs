@@ -17,6 +17,41 @@
 //! `memgate config check` reports every problem at once, each with its fix, and starts nothing.
 //! `memgate doctor` looks further: file modes, ports, the store, certificates, the clock.
 //!
+//! `memgate config check --posture` tells what memgate starts with and should not be there by
+//! accident, in four severities: `ok`, `note` (worth knowing), `warning` (weaker than it could be),
+//! `danger` (a way in for somebody who should have none). Each has its reason and the line that
+//! mends it. Exit codes, for pipelines: 0, 1 when there is a danger, 2 when memgate would not start
+//! at all. What is looked at: authentication switched off; plain HTTP, proxies and `require_https`;
+//! `*` among hosts and origins; keys in the environment, keys without an end, key files of the first
+//! start; limits of ten times their defaults and more; the demo tools; the administration on an open
+//! address; log levels above `info`; files that others read or change, policies among them; the
+//! certificate and its reload; root and core dumps. The running server looks again once a minute and
+//! shows the trouble in `/admin/stats` under `posture`.
+//!
+//! ## Secrets
+//!
+//! Every secret setting has a twin that names a file: `MCP_API_KEYS_FILE`, or `api_keys_file` in
+//! `memgate.toml`. Under systemd, a credential with the setting's name is the same without a path:
+//!
+//! ```ini
+//! [Service]
+//! User=memgate
+//! LoadCredential=auth.api_keys:/etc/memgate/api-keys
+//! LoadCredential=auth.admin_key:/etc/memgate/admin-key
+//! LimitCORE=0
+//! ```
+//!
+//! The order is: defaults, `memgate.toml`, credentials, environment, flags (which take no secret).
+//! A file that others may read is refused.
+//!
+//! Core dumps are switched off when the program starts, and other processes of the same user cannot
+//! read its memory or environment (`PR_SET_DUMPABLE`); where the system does not allow that, the
+//! posture report warns. Keys are kept in memory that is wiped when they are dropped: the texts that
+//! settings were read from, keys of the environment, keys just made. Not wiped are the buffers of
+//! other libraries through which a key passes: the environment as the kernel handed it over, the
+//! head of an HTTP request, the answer that tells a new key, the parser of `memgate.toml`. Core dumps
+//! are off for that reason.
+//!
 //! ## Certificates
 //!
 //! `memgate certs dev` makes a CA and a leaf for trying things out. In production, point the two
@@ -70,6 +105,21 @@
 //! have `listen.drain_timeout` to finish, open streams are ended, stores are closed. SIGHUP
 //! reloads certificates, policies and the keys of issuers; what is broken is reported and not
 //! taken.
+//!
+//! ## Policies
+//!
+//! `policies/README.md` says how they are written, tested and exchanged. `memgate policy template
+//! list` shows ready ones. A policy directory (`policy.directory`) is looked at every
+//! `policy.reload_interval`; a set that does not pass its checks never comes into force, and
+//! `/readyz?verbose`, `/admin/stats` and the log say so.
+//!
+//! ## Why was this refused?
+//!
+//! Every refusal carries a request id. `memgate policy explain ID`, or `GET /admin/explain/ID` with
+//! an operator's key, says which layer refused it (host, origin, address limit, credential, key
+//! limit, places, route policy, tool policy, arguments, tool limit, …), by which policies, and who
+//! asked for what. Nothing that the request carried is kept. The memory is bounded and ends with
+//! the process: 3,072 refusals of known callers, 1,024 of strangers, the oldest go first.
 //!
 //! ## One process, one directory
 //!

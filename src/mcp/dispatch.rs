@@ -25,10 +25,13 @@ use crate::{
         tenant::{Tenant, TenantLabel},
     },
     limits::rates::Rates,
-    policy::Engine,
+    policy::{Denial, Engine},
     registry::tenants::Tenants,
     store::{TenantStore, pool::TenantStores},
-    telemetry::stats::{Stats, ToolOutcome},
+    telemetry::{
+        refusals::{Asked, Layer, Why},
+        stats::{Stats, ToolOutcome},
+    },
     tools::{Answer, Catalogue, Context, Tool, ToolSpec, arguments},
 };
 
@@ -101,7 +104,12 @@ impl Dispatch {
         let tool = self
             .catalogue
             .visible(principal.packs(), !principal.act_as().is_empty())
-            .find(|tool| tool.spec().name == name)?;
+            .find(|tool| tool.spec().name == name);
+        let Some(tool) = tool else {
+            let why = Why::new(Layer::Tool, "this key sees no tool of that name");
+            self.note(visit, None, why);
+            return None;
+        };
         let spec = tool.spec();
         let work = self.permitted(visit, tool.as_ref(), arguments);
         Some(self.fenced(visit, spec.name, spec.action, work).await)
@@ -245,6 +253,7 @@ impl Dispatch {
         ending.outcome = result.as_ref().map_or_else(|e| outcome(e.kind()), |_| ToolOutcome::Done);
         drop(ending);
         if let Err(error) = &result {
+            self.explain(visit, what, action, error);
             visit.fail_with(error);
             if error.kind() == Kind::Unavailable {
                 self.means.stats.store_failed();
@@ -255,6 +264,45 @@ impl Dispatch {
             }
         }
         result
+    }
+
+    /// Keeps why a call was refused or failed. What is not there, or was changed by somebody
+    /// else meanwhile, is an answer and no refusal.
+    fn explain(&self, visit: &Visit, what: &'static str, action: Action, error: &Error) {
+        let why = match (Denial::behind(error), error.kind()) {
+            (Some(denial), _) => Why {
+                rules: denial.because.clone(),
+                resource: Some(denial.resource.clone()),
+                ..Why::new(Layer::ToolPolicy, denial.sentence())
+            },
+            (None, Kind::NotFound | Kind::Conflict) => return,
+            (None, Kind::BadInput | Kind::TooLarge) => {
+                Why::new(Layer::Arguments, error.public().to_owned())
+            }
+            (None, Kind::Forbidden | Kind::Unauthenticated) => {
+                Why::new(Layer::Arguments, "a tenant that this key may not name")
+            }
+            (None, Kind::LimitReached { .. }) => {
+                Why::new(Layer::ToolLimit, "too many tool calls of this key")
+            }
+            (None, _) => Why::new(Layer::Failure, "the call failed; the log says more"),
+        };
+        let own = || visit.known().principal.tenant().map(|t| Resource::Tenant(t.id.clone()));
+        let resource = why.resource.clone().or_else(own);
+        self.note(visit, Some(what), Why { action: Some(action), resource, ..why });
+    }
+
+    fn note(&self, visit: &Visit, what: Option<&'static str>, why: Why) {
+        let known = visit.known();
+        let asked = Asked {
+            key: Some(known.principal.key_id().clone()),
+            tenant: known.principal.tenant().map(|tenant| tenant.id.clone()),
+            address: Some(known.address),
+            route: None,
+            what,
+        };
+        let now = self.means.clock.now();
+        self.means.stats.refusals.note(&known.request_id, now, why, None, asked);
     }
 
     /// The seam: everything that was decided about a call is known here, once. It is counted

@@ -15,6 +15,7 @@ use super::preparse::Flaw;
 use crate::{
     domain::{Error, Kind, scope::Scope},
     limits::{self, decision::whole_seconds},
+    telemetry::refusals::{Layer, Why},
 };
 
 /// JSON-RPC: the bytes are no message.
@@ -113,6 +114,7 @@ impl Refusal {
     #[must_use]
     pub fn answer(self, id: &str) -> Response<Body> {
         let Inner { status, code, message, data, headers: ours, scope } = *self.0;
+        let why = Why::new(layer(status, code), message.clone());
         let mut error = json!({ "code": code, "message": message });
         if let (false, Some(error)) = (data.is_empty(), error.as_object_mut()) {
             error.insert("data".to_owned(), Value::Object(data));
@@ -125,6 +127,7 @@ impl Refusal {
         };
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
+        response.extensions_mut().insert(why);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, JSON);
         if status == StatusCode::UNAUTHORIZED {
@@ -157,6 +160,18 @@ impl From<Error> for Refusal {
             refusal.0.scope = Some(scope);
         }
         refusal
+    }
+}
+
+/// Who said no, as far as an answer shows it. What a tool refused was noted where it was decided.
+fn layer(status: StatusCode, code: i32) -> Layer {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Layer::Places,
+        StatusCode::FORBIDDEN => Layer::Session,
+        StatusCode::UNAUTHORIZED => Layer::Credential,
+        StatusCode::INTERNAL_SERVER_ERROR | StatusCode::REQUEST_TIMEOUT => Layer::Failure,
+        _ if code == NO_SESSION => Layer::Session,
+        _ => Layer::Protocol,
     }
 }
 

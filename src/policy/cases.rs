@@ -18,7 +18,7 @@ use super::{
 use crate::domain::{
     self,
     action::{Action, Resource},
-    key::Role,
+    key::{KeyId, Role},
     pack::{Pack, Packs},
     tenant::TenantLabel,
 };
@@ -51,6 +51,9 @@ struct Case {
 #[serde(deny_unknown_fields)]
 struct Who {
     role: Role,
+    /// The key's id, where a policy speaks of one key.
+    #[serde(default)]
+    key: Option<String>,
     #[serde(default)]
     tenant: Option<TenantLabel>,
     #[serde(default)]
@@ -141,8 +144,10 @@ fn decide(set: &Set, file: &str, number: usize, case: &Case) -> Result<Outcome, 
         let what = format!("case {number}: no action `{}`", case.action);
         Problem::of_file(file, what, format!("use one of {}", names.join(", ")))
     })?;
-    let verdict = ask(set, case, action)
-        .map_err(|e| Problem::of_file(file, format!("case {number}: {e}"), "name fewer tenants"))?;
+    let verdict = ask(set, case, action).map_err(|e| {
+        let fix = "a key id is twelve characters of a-z and 0-9, as `memgate key list` shows it";
+        Problem::of_file(file, format!("case {number}: {e}"), fix)
+    })?;
     Ok(Outcome {
         file: file.to_owned(),
         case: number,
@@ -156,7 +161,8 @@ fn decide(set: &Set, file: &str, number: usize, case: &Case) -> Result<Outcome, 
 }
 
 fn ask(set: &Set, case: &Case, action: Action) -> domain::Result<Verdict> {
-    let Who { role, tenant, act_as, packs } = &case.principal;
+    let Who { role, key, tenant, act_as, packs } = &case.principal;
+    let key = key.as_deref().map_or_else(World::key, KeyId::parse)?;
     let mut world = World::default();
     let tenant = tenant.as_ref().map(|label| world.tenant(label)).transpose()?;
     for label in act_as {
@@ -167,7 +173,7 @@ fn ask(set: &Set, case: &Case, action: Action) -> domain::Result<Verdict> {
         On::Tenant(label) => Resource::Tenant(world.tenant(label)?.id),
     };
     let subject = Subject {
-        key: &World::key()?,
+        key: &key,
         role: *role,
         tenant: tenant.as_ref(),
         act_as,

@@ -14,7 +14,7 @@ use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid,
     ParseErrors, PolicySet, Request, RestrictedExpression, Schema,
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::facts::{Directory, Object, Subject};
 use crate::domain::{action::Action, tenant::Tenant};
@@ -138,8 +138,10 @@ fn question(
     }
     let entities = Entities::from_entities(entities, Some(schema))?;
 
+    let weekday = now.to_zoned(TimeZone::UTC).weekday().to_monday_one_offset();
+    let weekday = RestrictedExpression::new_long(weekday.into());
     let now = RestrictedExpression::new_datetime(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    let context = Context::from_pairs([("now".to_owned(), now)])?;
+    let context = Context::from_pairs([("now".to_owned(), now), ("weekday".to_owned(), weekday)])?;
     let action = names.actions.get(action as usize).ok_or("an action without a name")?;
     let request = Request::new(key, action.clone(), resource, context, Some(schema))?;
     Ok((request, entities))

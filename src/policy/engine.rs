@@ -3,18 +3,28 @@
 //! The policies in force can be exchanged while requests run; a set that does not pass its
 //! checks never comes into force, and the one before it stays. Decisions are remembered as long
 //! as no policy looks at the circumstances of a request; an error is never remembered.
+//!
+//! A directory is looked at now and then ([`Engine::look`]). Editors and mounts change one file
+//! after the other, so what changed is read only when it has stood still for a whole look: half
+//! a change is never in force.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use jiff::Timestamp;
 
 use super::{
-    Permit,
+    Denial, Permit,
     facts::{Directory, Subject},
     load,
     memo::Memo,
     problem::Problem,
     set::{Set, Verdict},
+    stamp::Stamp,
+    status::{Refused, Status},
 };
 use crate::{
     auth::Principal,
@@ -34,20 +44,32 @@ pub struct Engine {
     tenants: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
     current: ArcSwap<Generation>,
+    refused: ArcSwapOption<Refused>,
+    seen: Mutex<Seen>,
+}
+
+/// The directory as it was looked at.
+#[derive(Debug, Default)]
+struct Seen {
+    /// When it was read, in force or refused.
+    judged: Option<Stamp>,
+    /// When it was looked at last, if it had changed by then.
+    changed: Option<Stamp>,
 }
 
 /// A policy set and what it decided.
 #[derive(Debug)]
 struct Generation {
     set: Set,
+    since: Timestamp,
     /// None when decisions depend on more than caller, action and resource.
     memo: Option<Memo>,
 }
 
 impl Generation {
-    fn of(set: Set) -> Self {
+    fn of(set: Set, since: Timestamp) -> Self {
         let memo = (!set.reads_circumstances()).then(Memo::new);
-        Self { set, memo }
+        Self { set, since, memo }
     }
 }
 
@@ -70,19 +92,81 @@ impl Engine {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let directory = settings.directory.clone();
+        let judged = directory.as_deref().map(Stamp::of);
         let set = load::load(directory.as_deref()).map_err(|found| refuse(&found))?;
-        let current = ArcSwap::from_pointee(Generation::of(set));
-        Ok(Self { directory, tenants, clock, current })
+        let current = ArcSwap::from_pointee(Generation::of(set, clock.now()));
+        let seen = Mutex::new(Seen { judged, changed: None });
+        Ok(Self { directory, tenants, clock, current, refused: ArcSwapOption::empty(), seen })
     }
 
-    /// Reads the policies again and puts them into force, all at once.
+    /// The policies in force, for operators.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let generation = self.current.load();
+        Status {
+            source: if self.directory.is_some() { "directory" } else { "built-in" },
+            digest: generation.set.digest().to_owned(),
+            policies: generation.set.ids().len(),
+            since: generation.since,
+            remembered: generation.memo.is_some(),
+            refused: self.refused.load().as_deref().cloned(),
+        }
+    }
+
+    /// Whether the policies in force are those that lie there.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.refused.load().is_none()
+    }
+
+    /// Looks at the directory, and reads it when it has changed and then stood still since the
+    /// look before. Tells whether there are new policies in force. Reads files: for the blocking
+    /// pool.
     ///
     /// # Errors
-    /// `BadInput` with every problem in its cause; the policies from before stay in force.
-    pub fn reload(&self) -> Result<()> {
-        let set = load::load(self.directory.as_deref()).map_err(|found| refuse(&found))?;
-        self.current.store(Arc::new(Generation::of(set)));
-        Ok(())
+    /// As [`reload`](Self::reload), once for each change.
+    pub fn look(&self) -> Result<bool> {
+        let Some(directory) = &self.directory else { return Ok(false) };
+        let now = Stamp::of(directory);
+        {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if seen.judged.as_ref() == Some(&now) {
+                seen.changed = None;
+                return Ok(false);
+            }
+            if seen.changed.as_ref() != Some(&now) {
+                seen.changed = Some(now);
+                return Ok(false);
+            }
+        }
+        self.reload()
+    }
+
+    /// Reads the policies again and puts them into force, all at once. Tells whether they differ
+    /// from those before.
+    ///
+    /// # Errors
+    /// `BadInput` with every problem in its cause; the policies from before stay in force, and
+    /// [`status`](Self::status) says why.
+    pub fn reload(&self) -> Result<bool> {
+        // One at a time: of two at once the older could come into force last.
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the files are read: what changes meanwhile is a change since.
+        *seen = Seen { judged: self.directory.as_deref().map(Stamp::of), changed: None };
+        match load::load(self.directory.as_deref()) {
+            Err(found) => {
+                self.refused.store(Some(Arc::new(Refused::new(self.clock.now(), &found))));
+                Err(refuse(&found))
+            }
+            Ok(set) => {
+                self.refused.store(None);
+                let is_new = set.digest() != self.current.load().set.digest();
+                if is_new {
+                    self.current.store(Arc::new(Generation::of(set, self.clock.now())));
+                }
+                Ok(is_new)
+            }
+        }
     }
 
     /// Decides. INVARIANT I3: no matching permit, a matching forbid, or any evaluation error
@@ -96,26 +180,39 @@ impl Engine {
         action: Action,
         resource: Resource,
     ) -> Result<Permit> {
-        if self.allows(&principal.into(), action, &resource) {
+        let Err(verdict) = self.judge(&principal.into(), action, &resource) else {
             return Ok(Permit::new(action, resource, principal.key_id().clone()));
-        }
+        };
         // SECURITY: one sentence for every reason; which tenants exist is not told (I4).
-        Err(Error::forbidden(format!("this key may not do `{action}` here")))
+        let denied = Error::forbidden(format!("this key may not do `{action}` here"));
+        Err(denied.caused_by(Denial::of(verdict, action, resource)))
     }
 
-    fn allows(&self, subject: &Subject<'_>, action: Action, resource: &Resource) -> bool {
+    /// # Errors
+    /// The verdict that denies, with its reasons.
+    fn judge(
+        &self,
+        subject: &Subject<'_>,
+        action: Action,
+        resource: &Resource,
+    ) -> Result<(), Verdict> {
         let generation = self.current.load();
         let memo = generation.memo.as_ref();
-        if let Some(allowed) = memo.and_then(|memo| memo.recall(subject, action, resource)) {
-            return allowed;
+        let remembered = memo.and_then(|memo| memo.recall(subject, action, resource));
+        if remembered == Some(true) {
+            return Ok(());
         }
         let tenants = self.tenants.as_ref();
         let verdict = generation.set.decide(subject, action, resource, tenants, self.clock.now());
+        if remembered == Some(false) {
+            // What denies is not remembered, so it was looked for again; the answer stands.
+            return Err(Verdict { allowed: false, ..verdict });
+        }
         report(subject, action, &verdict);
         if let Some(memo) = memo.filter(|_| verdict.errors.is_empty() && known(&verdict)) {
             memo.remember(subject, action, resource, verdict.allowed);
         }
-        verdict.allowed
+        if verdict.allowed { Ok(()) } else { Err(verdict) }
     }
 }
 
@@ -170,7 +267,10 @@ mod tests {
         let [acme, globex] =
             ["acme", "globex"].map(|l| world.tenant(&TenantLabel::parse(l).unwrap()).unwrap());
         let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
-        let settings = config::policy::Policy { directory: directory.map(Path::to_owned) };
+        let settings = config::policy::Policy {
+            directory: directory.map(Path::to_owned),
+            ..config::policy::Policy::default()
+        };
         let engine = Engine::with(&settings, Arc::new(world), clock.clone()).unwrap();
         Scene { acme, globex, clock, engine }
     }
@@ -184,7 +284,8 @@ mod tests {
                 act_as,
                 packs: Packs::default(),
             };
-            self.engine.allows(&subject, Action::MemoryRead, &Resource::Tenant(of.id.clone()))
+            let resource = Resource::Tenant(of.id.clone());
+            self.engine.judge(&subject, Action::MemoryRead, &resource).is_ok()
         }
     }
 
@@ -259,6 +360,54 @@ mod tests {
     }
 
     #[test]
+    fn a_change_is_taken_when_it_has_stood_still_for_a_look() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("x.cedar");
+        fs::write(&file, ALL).unwrap();
+        let scene = scene(Some(directory.path()));
+        let before = scene.engine.status();
+        assert!(!scene.engine.look().unwrap());
+        fs::write(&file, ALL.replace("permit", "forbid")).unwrap();
+        assert!(!scene.engine.look().unwrap(), "seen");
+        fs::write(directory.path().join("y.cedar"), ALL.replace("all", "more")).unwrap();
+        assert!(!scene.engine.look().unwrap(), "it moved again");
+        assert!(scene.agent_reads(&scene.acme, &[]), "half a change is not in force");
+        scene.clock.advance(Duration::from_secs(60));
+        assert!(scene.engine.look().unwrap());
+        assert!(!scene.agent_reads(&scene.acme, &[]));
+        let after = scene.engine.status();
+        assert_eq!((before.policies + 1, before.remembered), (after.policies, true));
+        assert!(after.since > before.since && after.digest != before.digest);
+        assert!(!scene.engine.look().unwrap());
+    }
+
+    #[test]
+    fn i3_a_broken_change_is_told_once_and_the_mended_one_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("x.cedar");
+        fs::write(&file, ALL).unwrap();
+        let scene = scene(Some(directory.path()));
+        let before = scene.engine.status();
+        fs::write(&file, "permit (principal").unwrap();
+        assert!(!scene.engine.look().unwrap());
+        assert!(scene.engine.look().is_err());
+        assert!(!scene.engine.look().unwrap(), "told once");
+        let status = scene.engine.status();
+        assert!(!scene.engine.is_current());
+        assert_eq!((&status.digest, status.since), (&before.digest, before.since));
+        assert!(status.refused.unwrap().problems[0].contains("x.cedar:1: "));
+        assert!(scene.agent_reads(&scene.acme, &[]), "the policies from before are in force");
+        fs::write(&file, ALL).unwrap();
+        assert!(!scene.engine.look().unwrap());
+        assert!(!scene.engine.look().unwrap(), "the same policies as before");
+        assert!(scene.engine.is_current() && scene.engine.status().refused.is_none());
+        fs::remove_file(&file).unwrap();
+        assert!(!scene.engine.look().unwrap());
+        assert!(scene.engine.look().is_err(), "an empty directory is no set");
+        assert!(scene.agent_reads(&scene.acme, &[]));
+    }
+
+    #[test]
     fn i3_a_broken_reload_keeps_the_policies_in_force() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("x.cedar");
@@ -275,7 +424,10 @@ mod tests {
 
     #[test]
     fn i3_without_policies_there_is_no_engine() {
-        let settings = config::policy::Policy { directory: Some("/nonexistent".into()) };
+        let settings = config::policy::Policy {
+            directory: Some("/nonexistent".into()),
+            ..config::policy::Policy::default()
+        };
         let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
         assert!(Engine::with(&settings, Arc::new(World::default()), clock).is_err());
     }

@@ -4,11 +4,12 @@
 //! can never match is a permission somebody believes in. Every policy has an `@id`, so that a
 //! log, an audit record and a test can name the rule that decided.
 
-use std::{collections::HashMap, str::FromStr};
+use std::{collections::HashMap, fmt::Write as _, str::FromStr};
 
 use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use jiff::Timestamp;
 use miette::Diagnostic;
+use sha2::{Digest as _, Sha256};
 
 pub use super::cedar::Verdict;
 use super::{
@@ -34,6 +35,7 @@ pub struct Source<'a> {
 /// Policies that passed.
 #[derive(Debug)]
 pub struct Set {
+    digest: String,
     names: Names,
     schema: Schema,
     policies: PolicySet,
@@ -80,7 +82,7 @@ impl Set {
             return Err(found);
         }
         let reads_circumstances = policies.policies().any(reads_context);
-        Ok(Self { names, schema, policies, reads_circumstances })
+        Ok(Self { digest: digest(sources), names, schema, policies, reads_circumstances })
     }
 
     /// Whether some policy looks at the circumstances of a request. If none does, a decision
@@ -88,6 +90,12 @@ impl Set {
     #[must_use]
     pub fn reads_circumstances(&self) -> bool {
         self.reads_circumstances
+    }
+
+    /// SHA-256 over the files that it was made of, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// The ids of its policies, in alphabetical order.
@@ -114,6 +122,24 @@ impl Set {
         let set = (&self.names, &self.schema, &self.policies);
         cedar::evaluate(set, subject, action, &object, tenants, now)
     }
+}
+
+/// Of the names (without their directory) and the texts, each with its length, so that nothing
+/// moved from one file to the next gives the same sum.
+fn digest(sources: &[Source<'_>]) -> String {
+    let mut sum = Sha256::new();
+    for source in sources {
+        let name = source.file.rsplit('/').next().unwrap_or(source.file);
+        for text in [name, source.text] {
+            sum.update((text.len() as u64).to_be_bytes());
+            sum.update(text);
+        }
+    }
+    let mut hex = String::with_capacity(64);
+    for byte in sum.finalize() {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 /// The policies of one file, each under its `@id`.

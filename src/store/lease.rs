@@ -45,6 +45,7 @@ impl Rights {
             | Action::SessionList
             | Action::SessionEnd
             | Action::StatsRead
+            | Action::RefusalRead
             | Action::TenantList
             | Action::TenantCreate
             | Action::KeyList

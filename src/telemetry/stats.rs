@@ -17,7 +17,10 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::histogram::{Histogram, Percentiles};
+use super::{
+    histogram::{Histogram, Percentiles},
+    refusals::Refusals,
+};
 use crate::domain::limits::Class;
 
 /// The statuses that have a counter: 100 to 599.
@@ -26,6 +29,8 @@ const STATUSES: std::ops::Range<u16> = 100..600;
 /// Counters and histograms; every method is a few atomic additions.
 #[derive(Debug)]
 pub struct Stats {
+    /// Why requests were refused lately; shown by id, never counted.
+    pub refusals: Refusals,
     since: Timestamp,
     statuses: Box<[AtomicU64]>,
     latency: Histogram,
@@ -142,6 +147,7 @@ impl Stats {
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self {
+            refusals: Refusals::default(),
             since: now,
             statuses: STATUSES.map(|_| AtomicU64::new(0)).collect(),
             latency: Histogram::default(),

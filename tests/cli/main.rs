@@ -277,3 +277,79 @@ fn an_unsafe_configuration_ends_with_2_in_every_form() {
     assert_eq!(check.status.code(), Some(2));
     complaint(&memgate(home.path(), &[], &["--no-such-option"]), 2);
 }
+
+#[test]
+fn a_template_is_written_once_checked_and_tested() {
+    let home = home();
+    let list = printed(&memgate(home.path(), &[], &["policy", "template", "list"]));
+    for name in ["guest", "office-hours", "only-these-tools", "read-only", "shared-tenant"] {
+        assert!(list.contains(name), "{list}");
+        let shown = printed(&memgate(home.path(), &[], &["policy", "template", "show", name]));
+        assert!(shown.contains("@id("), "{shown}");
+        let write = ["policy", "template", "write", name, name, "--key", "0k3v9q1mzx7a"];
+        printed(&memgate(home.path(), &[], &write));
+        let written = fs::read_to_string(home.path().join(format!("{name}/20-{name}.cedar")));
+        assert!(written.unwrap().contains("Key::\"0k3v9q1mzx7a\""));
+        printed(&memgate(home.path(), &[], &["policy", "check", name]));
+        let tested = printed(&memgate(home.path(), &[], &["policy", "test", "--policies", name]));
+        assert!(tested.contains(" cases, 0 failed"), "{tested}");
+        complaint(&memgate(home.path(), &[], &write), 1);
+    }
+    let told = complaint(&memgate(home.path(), &[], &["policy", "template", "show", "redonly"]), 2);
+    assert!(told.contains("did you mean `read-only`?"), "{told}");
+}
+
+#[test]
+fn the_posture_names_each_weakness_and_a_danger_ends_with_1() {
+    let home = home();
+    let posture = ["config", "check", "--posture"];
+    let words = printed(&memgate(home.path(), &[], &posture));
+    assert!(words.contains("posture: 0 dangers"), "{words}");
+    let json = [&posture[..], &["--json"]].concat();
+    let env = [("LOG_LEVEL", "debug"), ("MCP_API_KEY", "k7Qd93jf8sLw02Xm")];
+    let report = printed(&memgate(home.path(), &env, &json));
+    assert!(!report.contains("k7Qd93jf8sLw02Xm"), "{report}");
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let found = report["findings"].as_array().unwrap();
+    let fix =
+        |text: &str| found.iter().any(|f| f["fix"].as_str().is_some_and(|fix| fix.contains(text)));
+    assert!(fix("MCP_API_KEY_FILE=") && fix("telemetry.log_level = \"info\""), "{report}");
+
+    let off = memgate(home.path(), &[("DISABLE_AUTH", "true")], &posture);
+    assert_eq!(off.status.code(), Some(1));
+    let text = String::from_utf8(off.stdout).unwrap();
+    assert!(text.starts_with("DANGER") && text.contains("auth.disabled = false"), "{text}");
+
+    let refused = memgate(home.path(), &[("HOST", "0.0.0.0")], &json);
+    assert_eq!(refused.status.code(), Some(2), "memgate would not start");
+    let report: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(report["worst"], "danger");
+    assert!(!home.path().join("memgate-data").exists(), "looking makes nothing");
+}
+
+#[test]
+fn the_posture_looks_at_files_and_keys() {
+    let home = home();
+    let policies = home.path().join("policies");
+    let write = ["policy", "template", "write", "read-only", "policies"];
+    printed(&memgate(home.path(), &[], &write));
+    printed(&memgate(home.path(), &[], &["tenant", "create", "acme"]));
+    printed(&memgate(home.path(), &[], &["key", "create", "--tenant", "acme", "--name", "a"]));
+    let expiring = ["key", "create", "--tenant", "acme", "--name", "b", "--expires", "90d"];
+    printed(&memgate(home.path(), &[], &expiring));
+    let posture = ["--set", "policy.directory=policies", "config", "check", "--posture"];
+    let words = printed(&memgate(home.path(), &[], &posture));
+    assert!(words.contains("1 of 2 keys never expire"), "{words}");
+    let file = policies.join("20-read-only.cedar");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    fs::write(home.path().join("memgate.toml"), "[mcp]\nserver_name = \"x\"\n").unwrap();
+    let toml = home.path().join("memgate.toml");
+    fs::set_permissions(&toml, fs::Permissions::from_mode(0o622)).unwrap();
+    let found = memgate(home.path(), &[], &posture);
+    assert_eq!(found.status.code(), Some(1));
+    let text = String::from_utf8(found.stdout).unwrap();
+    for fix in ["chmod go-w policies/20-read-only.cedar", "memgate.toml"] {
+        assert!(text.contains(fix), "`{fix}` is missing in:\n{text}");
+    }
+    assert!(text.contains("2 dangers"), "{text}");
+}

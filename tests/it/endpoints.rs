@@ -32,6 +32,7 @@ const EXPECTED: &[(&str, &str, &str, Option<&str>, Statuses)] = &[
     ("GET", "/admin/sessions/{id}", NO_SESSION, None, [401, 401, 403, 403, 404]),
     ("DELETE", "/admin/sessions/{id}", NO_SESSION, None, [401, 401, 403, 403, 404]),
     ("GET", "/admin/stats", "/admin/stats", None, OPERATORS),
+    ("GET", "/admin/explain/{request_id}", NO_REFUSAL, None, [401, 401, 403, 403, 404]),
     ("GET", "/admin/tenants", "/admin/tenants", None, OPERATORS),
     ("POST", "/admin/tenants", "/admin/tenants", Some("{}"), [401, 401, 403, 403, 400]),
     ("GET", "/admin/keys", "/admin/keys", None, OPERATORS),
@@ -43,6 +44,7 @@ const OPERATORS: Statuses = [401, 401, 403, 403, 200];
 const METADATA: &str = "/.well-known/oauth-protected-resource";
 const METADATA_OF_MCP: &str = "/.well-known/oauth-protected-resource/mcp";
 const NO_SESSION: &str = "/admin/sessions/s_aaaaaaaaaaaaaaaa";
+const NO_REFUSAL: &str = "/admin/explain/000000000000000";
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{
     "io.modelcontextprotocol/protocolVersion":"2026-07-28",
     "io.modelcontextprotocol/clientInfo":{"name":"it","version":"1"},

@@ -13,6 +13,7 @@ mod headers;
 mod isolation;
 mod limits;
 mod oauth;
+mod policies;
 mod restart;
 mod revocation;
 mod sessions;

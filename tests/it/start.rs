@@ -97,3 +97,30 @@ fn without_authentication_everybody_is_the_default_tenant() {
     assert!(found.text().contains("open house"), "{:?}", found.http);
     assert_eq!(world.anonymous().get("/admin/stats").status, 403, "an operator still needs a key");
 }
+
+#[test]
+fn the_posture_is_said_at_the_start_and_shown_to_operators() {
+    let world = World::with(&[("MEMGATE_MCP__PACKS", "memento,demo")]);
+    let log = world.log();
+    let line = log.lines().find(|line| line.contains("posture: ")).expect("one line");
+    assert!(line.contains("notes") && line.contains("config check --posture"), "{line}");
+    let report = world.operator().get("/admin/stats").json()["posture"].clone();
+    let fixes: Vec<_> = report["findings"].as_array().unwrap().iter().map(|f| &f["fix"]).collect();
+    let named = |text: &str| fixes.iter().any(|fix| fix.as_str().unwrap().contains(text));
+    assert!(named("mcp.packs") && named("MCP_ADMIN_KEY_FILE"), "{report}");
+    assert!(!world.anonymous().get("/readyz?verbose").body.contains("posture"));
+}
+
+#[test]
+fn the_keys_of_the_first_start_are_a_warning_until_they_are_gone() {
+    let mut world = World::bare(&[]);
+    let operator = std::fs::read_to_string(world.data().join("bootstrap/operator.key")).unwrap();
+    let warned = |world: &World| {
+        let stats = world.bearer(operator.trim()).get("/admin/stats").json();
+        stats["posture"]["findings"].to_string().contains("bootstrap/agent.key")
+    };
+    assert!(warned(&world));
+    std::fs::remove_dir_all(world.data().join("bootstrap")).unwrap();
+    world.restart();
+    assert!(!warned(&world));
+}

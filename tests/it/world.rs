@@ -7,7 +7,7 @@
 
 mod caller;
 mod mcp;
-mod process;
+pub(crate) mod process;
 pub(crate) mod wire;
 
 use std::net::SocketAddr;

@@ -236,3 +236,47 @@ fn a_value_says_where_it_stands_and_what_to_write() {
     let wanted = "memgate.toml line 2: listen.header_timeout is `10`; write a number and a unit";
     assert!(refused.contains(wanted), "{refused}");
 }
+
+/// Every secret setting, by each of the ways in which a file can give it.
+#[test]
+fn every_secret_has_a_file_twin_and_a_credential() {
+    let secrets: Vec<_> = setting::all().filter(|s| s.secret).collect();
+    assert!(secrets.len() >= 3, "{}", secrets.len());
+    for setting in secrets {
+        let text = format!("acme:{KEY}");
+        let place = Place::new().file("secret", &text, 0o600).file(setting.key, &text, 0o600);
+        let path = place.path("secret").display().to_string();
+        let directory = place.directory.path().display().to_string();
+        let plain = super::super::env::PLAIN.iter().filter(|p| p.key == Some(setting.key));
+        let names = plain.map(|p| p.name.to_owned()).chain([setting.environment_name()]);
+        for name in names.map(|name| format!("{name}_FILE")) {
+            let mut place = Place::new();
+            place.sources.environment = [(name.clone(), path.clone())].into_iter().collect();
+            let loaded = place.load();
+            assert_eq!(loaded.origin(setting.key), Origin::Environment(name));
+            assert_eq!(loaded.settings.auth.environment_keys.len(), 1, "{}", setting.key);
+        }
+        let (section, key) = setting.key.rsplit_once('.').unwrap();
+        let toml = format!("[{section}]\n{key}_file = \"{path}\"\n");
+        let loaded = Place::new().file("memgate.toml", &toml, 0o644).load();
+        assert!(matches!(loaded.origin(setting.key), Origin::File { line: 2, .. }));
+        let credentials = [("CREDENTIALS_DIRECTORY", directory.as_str())];
+        let loaded = Place::new().environment(&credentials).load();
+        assert_eq!(loaded.origin(setting.key), Origin::Credential(setting.key));
+        assert_eq!(loaded.settings.auth.environment_keys.len(), 1, "{}", setting.key);
+    }
+}
+
+#[test]
+fn i3_a_credential_that_others_may_read_is_refused_and_a_variable_wins() {
+    let place = Place::new().file("auth.api_key", KEY, 0o644);
+    let directory = place.path("").display().to_string();
+    let said = place.environment(&[("CREDENTIALS_DIRECTORY", &directory)]).refused();
+    assert!(said.contains("credential auth.api_key") && said.contains("others"), "{said}");
+    let place = Place::new().file("auth.api_key", KEY, 0o400);
+    let directory = place.path("").display().to_string();
+    let both = [("CREDENTIALS_DIRECTORY", directory.as_str()), ("MCP_API_KEY", "p0WnXd8sJq2Lv7Bx")];
+    let loaded = place.environment(&both).load();
+    assert_eq!(loaded.origin("auth.api_key"), Origin::Environment("MCP_API_KEY".to_owned()));
+    assert_eq!(loaded.settings.auth.environment_keys.len(), 1);
+}

@@ -11,8 +11,10 @@ use serde::Serialize;
 
 use super::exchange::ok;
 use crate::{
+    config::posture::Report,
     db::disk::Disk,
     http::{error::Refusal, state::State, tls::TlsStatus},
+    policy,
     registry::ledger::Totals,
     store::pool::{DiskUse, PoolStats},
     telemetry::stats::Snapshot,
@@ -33,6 +35,8 @@ struct Stats {
     disk_state: Disk,
     keys: usize,
     tls: Option<TlsStatus>,
+    policy: policy::Status,
+    posture: Report,
 }
 
 #[derive(Serialize)]
@@ -74,6 +78,8 @@ pub(in crate::http) async fn show(
         disk_state: state.readiness.disk_state(),
         keys: registry.keys.list().len(),
         tls: state.certificates.as_ref().map(|certificates| certificates.status()),
+        policy: state.engine.status(),
+        posture: state.posture.report().trouble(),
     }))
 }
 

@@ -3,7 +3,8 @@
 //! The line holds the method, the route's pattern (never the path, which may carry ids, and
 //! never the query), the status, the time until the answer's head, the request id, the address,
 //! and tenant and key once they are known. A caller who goes away before the answer leaves a
-//! line too, with status 499. INVARIANT I5: nothing that a client wrote is printed here.
+//! line too, with status 499. Every answer passes here, so a refusal is remembered here, with
+//! what its layer knew, for `memgate policy explain`. INVARIANT I5: nothing that a client wrote is printed here.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -16,7 +17,14 @@ use http::{Method, Request};
 use tower::service_fn;
 
 use super::{Stage, client_address::ClientAddress, request_id::RequestId};
-use crate::{auth::Principal, domain::clock::Clock, telemetry::stats::Stats};
+use crate::{
+    auth::Principal,
+    domain::clock::Clock,
+    telemetry::{
+        refusals::{Asked, Layer, Why},
+        stats::Stats,
+    },
+};
 
 /// The status of a request whose caller did not wait for the answer (nginx's number for it).
 const GONE: u16 = 499;
@@ -55,13 +63,15 @@ pub fn layer(clock: Arc<dyn Clock>, stats: Arc<Stats>, inner: impl Stage) -> imp
             clock: Arc::clone(&clock),
             stats: Arc::clone(&stats),
             status: GONE,
+            why: None,
         };
         inner.call(request).map(move |answer| {
             let mut open = open;
-            if let Ok(response) = &answer {
-                open.status = Response::status(response).as_u16();
-            }
-            answer
+            answer.map(|mut response: Response| {
+                open.status = response.status().as_u16();
+                open.why = response.extensions_mut().remove();
+                response
+            })
         })
     })
 }
@@ -93,12 +103,33 @@ struct Open {
     clock: Arc<dyn Clock>,
     stats: Arc<Stats>,
     status: u16,
+    why: Option<Why>,
+}
+
+impl Open {
+    fn remember(&mut self) {
+        let failed = self.status >= 400 && self.status != GONE;
+        let unsaid = || Why::new(Layer::Failure, "the answer was an error");
+        let Some(why) = self.why.take().or_else(|| failed.then(unsaid)) else { return };
+        let Some(id) = &self.id else { return };
+        let caller = self.line.caller.get();
+        let asked = Asked {
+            key: caller.map(|caller| caller.key_id().clone()),
+            tenant: caller.and_then(Principal::tenant).map(|tenant| tenant.id.clone()),
+            address: self.address.map(|address| address.0),
+            route: self.line.route.get().copied(),
+            what: None,
+        };
+        let refusals = &self.stats.refusals;
+        refusals.note(id.as_str(), self.clock.now(), why, Some(self.status), asked);
+    }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         let took = self.clock.monotonic().saturating_sub(self.started);
         self.stats.response(self.status, took);
+        self.remember();
         if !tracing::enabled!(target: "memgate::access", tracing::Level::INFO) {
             return;
         }

@@ -32,7 +32,7 @@ use crate::{
         limits::{Class, Rate},
     },
     http::{
-        error::{Asker, Refusal},
+        error::{Asker, Layer as By, Refusal},
         server::peer::{Peer, Surface},
     },
     limits::{Block, Decision, pace::Pace, shards::Shards},
@@ -106,7 +106,7 @@ impl Shield {
                 self.stats.limited(Class::Address);
                 let why = "too many addresses are calling at once; retry in 5 s";
                 let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why);
-                refusal.retry_after(Duration::from_secs(5)).answer(asker)
+                refusal.retry_after(Duration::from_secs(5)).by(By::AddressLimit).answer(asker)
             }
             Turned::NoAddress => {
                 Refusal::from(Error::internal("a request without an address")).answer(asker)
@@ -117,11 +117,15 @@ impl Shield {
 
 /// A limiter's refusal as an answer.
 pub(super) fn answer(decision: &Decision, asker: &Asker) -> Response {
+    let layer = match decision.class {
+        Class::Address => By::AddressLimit,
+        _ => By::KeyLimit,
+    };
     let refusal = match decision.check() {
         Err(error) => Refusal::from(error),
         Ok(()) => Refusal::from(Error::internal("a refusal that allows")),
     };
-    refusal.answer(asker)
+    refusal.by(layer).answer(asker)
 }
 
 /// Whether a request came by the control socket.

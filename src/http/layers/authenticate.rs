@@ -14,7 +14,7 @@ use crate::{
     auth::{Authenticator, Origin, Principal, Via},
     domain::{Error, Kind},
     http::{
-        error::{Asker, Refusal},
+        error::{Asker, Layer, Refusal},
         resource::Challenges,
         server::peer::{Peer, Surface},
     },
@@ -49,7 +49,7 @@ pub fn layer(
                     parts.extensions.insert(principal);
                     inner.call(Request::from_parts(parts, body)).await?
                 }
-                Err(error) => Refusal::from(error).answer(&asker),
+                Err(error) => Refusal::from(error).by(Layer::Credential).answer(&asker),
             };
             challenges.put_into(&mut answer);
             Ok(answer)

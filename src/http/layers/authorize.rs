@@ -14,7 +14,7 @@ use crate::{
         action::{Action, Resource},
         key::Role,
     },
-    http::error::Refusal,
+    http::error::{Layer, Refusal},
     policy::Engine,
 };
 
@@ -25,7 +25,10 @@ pub fn layer(
     action: Option<Action>,
     inner: impl Stage,
 ) -> impl Stage {
-    guard(move |request| check(request, &engine, role, action), inner)
+    guard(
+        move |request| check(request, &engine, role, action).map_err(|r| r.by(Layer::RoutePolicy)),
+        inner,
+    )
 }
 
 fn check(

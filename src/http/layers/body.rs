@@ -27,7 +27,7 @@ use tower::service_fn;
 use super::Stage;
 use crate::{
     config::listen::Listen,
-    http::error::{Asker, Refusal},
+    http::error::{Asker, Layer, Refusal},
 };
 
 /// Bounds every request body.
@@ -80,7 +80,7 @@ impl Verdict {
     }
 
     fn refusal(self, limit: u64) -> Refusal {
-        match self {
+        let refusal = match self {
             Self::TooSlow => Refusal::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "the request body did not arrive in time; send it again",
@@ -89,7 +89,8 @@ impl Verdict {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!("the request body is larger than {limit} bytes"),
             ),
-        }
+        };
+        refusal.by(Layer::Body)
     }
 }
 

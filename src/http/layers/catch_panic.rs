@@ -11,7 +11,7 @@ use http::{Request, StatusCode};
 use tower::service_fn;
 
 use super::Stage;
-use crate::http::error::{Asker, Refusal};
+use crate::http::error::{Asker, Layer, Refusal};
 
 /// Catches panics of everything inside.
 pub fn layer(inner: impl Stage) -> impl Stage {
@@ -33,7 +33,7 @@ pub fn layer(inner: impl Stage) -> impl Stage {
 
 fn internal_error() -> Refusal {
     tracing::error!("a handler panicked");
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error")
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").by(Layer::Failure)
 }
 
 #[cfg(test)]

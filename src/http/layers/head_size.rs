@@ -10,7 +10,10 @@ use http::{Request, StatusCode};
 use super::{Stage, guard};
 use crate::{
     config::listen::Listen,
-    http::{error::Refusal, server::unreadable::Unreadable},
+    http::{
+        error::{Layer, Refusal},
+        server::unreadable::Unreadable,
+    },
 };
 
 /// Refuses what is longer than the settings allow.
@@ -20,9 +23,9 @@ pub fn layer<S: Stage>(settings: &Listen, inner: S) -> impl Stage + use<S> {
     guard(
         move |request| {
             if let Some(Unreadable(status)) = request.extensions().get() {
-                return Err(unreadable(*status, max_head));
+                return Err(unreadable(*status, max_head).by(Layer::Head));
             }
-            check(request, max_uri, max_headers)
+            check(request, max_uri, max_headers).map_err(|r| r.by(Layer::Head))
         },
         inner,
     )

@@ -13,7 +13,7 @@ use http::{HeaderName, Method, Request, StatusCode, header};
 
 use super::{Stage, guard};
 use crate::http::{
-    error::Refusal,
+    error::{Layer, Refusal},
     server::peer::{Peer, Surface},
 };
 
@@ -22,7 +22,7 @@ const ONCE: [HeaderName; 3] = [header::HOST, header::ORIGIN, header::AUTHORIZATI
 
 /// Refuses what is addressed to somebody else.
 pub fn layer(hosts: Arc<Hosts>, inner: impl Stage) -> impl Stage {
-    guard(move |request| check(request, &hosts), inner)
+    guard(move |request| check(request, &hosts).map_err(|r| r.by(Layer::Host)), inner)
 }
 
 fn check(request: &Request<Body>, hosts: &Hosts) -> Result<(), Refusal> {

@@ -8,11 +8,16 @@ use axum::body::Body;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 
 use super::{Stage, client_address::Encrypted, guard, host};
-use crate::http::error::Refusal;
+use crate::http::error::{Layer, Refusal};
 
 /// Turns plain HTTP away when `required`.
 pub fn layer(required: bool, inner: impl Stage) -> impl Stage {
-    guard(move |request| if required { check(request) } else { Ok(()) }, inner)
+    guard(
+        move |request| {
+            if required { check(request).map_err(|r| r.by(Layer::Https)) } else { Ok(()) }
+        },
+        inner,
+    )
 }
 
 fn check(request: &Request<Body>) -> Result<(), Refusal> {

@@ -11,11 +11,11 @@ use axum::body::Body;
 use http::{HeaderValue, Request, StatusCode, header};
 
 use super::{Stage, guard};
-use crate::http::error::Refusal;
+use crate::http::error::{Layer, Refusal};
 
 /// Refuses pages of foreign origins.
 pub fn layer(origins: Arc<Origins>, inner: impl Stage) -> impl Stage {
-    guard(move |request| check(request, &origins), inner)
+    guard(move |request| check(request, &origins).map_err(|r| r.by(Layer::Origin)), inner)
 }
 
 fn check(request: &Request<Body>, origins: &Origins) -> Result<(), Refusal> {

@@ -21,7 +21,7 @@ use tower::service_fn;
 use super::Stage;
 use crate::{
     auth::Principal,
-    http::error::{Asker, Refusal},
+    http::error::{Asker, Layer, Refusal},
     limits::places::{Place, Places},
 };
 
@@ -33,7 +33,8 @@ pub fn layer(places: Arc<Places>, inner: impl Stage) -> impl Stage {
         let place = match tenant.map(|tenant| places.request(&tenant.id)).transpose() {
             Ok(place) => place.map(Arc::new),
             Err(error) => {
-                let refusal = Refusal::from(error).answer(&Asker::of(&request));
+                let refusal = Refusal::from(error).by(Layer::Places);
+                let refusal = refusal.answer(&Asker::of(&request));
                 return Either::Left(ready(Ok(refusal)));
             }
         };
