@@ -322,7 +322,7 @@ impl Dispatch {
 
 /// A call on its way to its end; dropped, it concludes. A caller who hangs up in the middle may
 /// have written all the same, so that counts too
-/// (`i10_a_call_whose_caller_has_gone_is_concluded_too`).
+/// (`a_call_whose_caller_has_gone_is_concluded_too`).
 struct Ending<'a> {
     dispatch: &'a Dispatch,
     visit: &'a Visit,

@@ -43,7 +43,7 @@ async fn a_panic_and_a_standstill_are_errors_of_the_call_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn i10_a_call_whose_caller_has_gone_is_concluded_too() {
+async fn a_call_whose_caller_has_gone_is_concluded_too() {
     let world = World::new();
     let visit = visit(&world.agent("alice").await);
     let dispatch = dispatch(&world, Duration::from_mins(1));
