@@ -42,8 +42,8 @@ impl Url {
             return None;
         }
         let port = match authority.port() {
-            // `host:` without a number.
-            None if authority.as_str().ends_with(':') => return None,
+            // Something stands behind the host, and it is no port.
+            None if authority.as_str() != authority.host() => return None,
             None => {
                 if encrypted {
                     443
