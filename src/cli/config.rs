@@ -279,7 +279,7 @@ mod tests {
         let page: String = include_str!("../manual/identity.rs")
             .lines()
             .filter_map(|line| line.strip_prefix("//!"))
-            .map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line)))
+            .flat_map(|line| [line.strip_prefix(' ').unwrap_or(line), "\n"])
             .collect();
         let table = issuer_reference();
         assert!(page.contains(&table), "the table in `manual/identity.rs` should be:\n{table}");

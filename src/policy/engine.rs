@@ -372,7 +372,7 @@ mod tests {
         fs::write(directory.path().join("y.cedar"), ALL.replace("all", "more")).unwrap();
         assert!(!scene.engine.look().unwrap(), "it moved again");
         assert!(scene.agent_reads(&scene.acme, &[]), "half a change is not in force");
-        scene.clock.advance(Duration::from_secs(60));
+        scene.clock.advance(Duration::from_mins(1));
         assert!(scene.engine.look().unwrap());
         assert!(!scene.agent_reads(&scene.acme, &[]));
         let after = scene.engine.status();

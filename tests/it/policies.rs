@@ -123,10 +123,14 @@ fn no_request_fails_while_policies_are_exchanged() {
             wait_until(|| (policy(&world)["policies"] == wanted).then_some(())).unwrap();
         }
         let enough = || calls.load(std::sync::atomic::Ordering::Relaxed) > 20;
-        let called =
-            wait_until(|| (enough() || readers.iter().any(|r| r.is_finished())).then_some(()));
+        let called = wait_until(|| {
+            (enough() || readers.iter().any(std::thread::ScopedJoinHandle::is_finished))
+                .then_some(())
+        });
         done.store(true, std::sync::atomic::Ordering::Relaxed);
-        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        for reader in readers {
+            reader.join().unwrap();
+        }
         assert!(called.is_some() && enough());
     });
 }

@@ -26,7 +26,7 @@ const WRITABLE: u32 = 0o022;
 pub(super) fn examine(settings: &Settings, file: Option<&Path>) -> Vec<Finding> {
     let paths = Paths::below(&settings.storage.data_dir);
     let mut found = data(&settings.storage.data_dir);
-    found.extend(file.and_then(|file| settings_file(file)));
+    found.extend(file.and_then(settings_file));
     let tls = settings.listen.tls.as_ref();
     found.extend(tls.and_then(|tls| private_key(&tls.private_key)));
     let policies = settings.policy.directory.as_deref().map(policies).unwrap_or_default();

@@ -70,17 +70,16 @@ fn tenant(claims: &Claims, rules: &Rules) -> Result<TenantLabel, Nothing> {
     let Some(Value::String(value)) = claims.find(&rules.tenant_claim) else {
         return Err(Nothing::NoClaim);
     };
-    let label = match rules.tenant_map.get(value) {
-        Some(label) => label.clone(),
-        None => {
-            let label = TenantLabel::parse(value).map_err(|_| Nothing::NoTenant)?;
-            // SECURITY: where `ada@example.com` is `ada`, somebody who is just called `ada` is
-            // not. Test: `i1_a_mapped_tenant_is_reached_through_the_map_alone`.
-            if rules.tenant_map.values().any(|mapped| *mapped == label) {
-                return Err(Nothing::NotAllowed);
-            }
-            label
+    let label = if let Some(label) = rules.tenant_map.get(value) {
+        label.clone()
+    } else {
+        let label = TenantLabel::parse(value).map_err(|_| Nothing::NoTenant)?;
+        // SECURITY: where `ada@example.com` is `ada`, somebody who is just called `ada` is not.
+        // Test: `i1_a_mapped_tenant_is_reached_through_the_map_alone`.
+        if rules.tenant_map.values().any(|mapped| *mapped == label) {
+            return Err(Nothing::NotAllowed);
         }
+        label
     };
     if !rules.tenants.is_empty() && !rules.tenants.contains(&label) {
         return Err(Nothing::NotAllowed);

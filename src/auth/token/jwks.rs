@@ -245,7 +245,7 @@ mod tests {
                 with(&jwk, "kty", json!("oct")),
                 with(&jwk, "kid", json!(5)),
             ] {
-                assert!(parse(&[bad.clone()]).is_err(), "{bad}");
+                assert!(parse(std::slice::from_ref(&bad)).is_err(), "{bad}");
             }
         }
         let oct = json!({"kty": "oct", "k": "c2VjcmV0", "kid": "o", "alg": "HS256"});
