@@ -159,9 +159,10 @@ async fn i11_hanging_up_stops_what_the_library_runs() {
         let alice = world.auth.agent("alice").await;
         let session = world.open(&alice).await;
         let params = json!({"name": "wait", "more": 1});
-        let call = match in_session {
-            true => numbered(&session, "1", &params),
-            false => stateless("tools/call", params),
+        let call = if in_session {
+            numbered(&session, "1", &params)
+        } else {
+            stateless("tools/call", params)
         };
         let mut waiting = Box::pin(world.send(&alice, call));
         let begun = async {
