@@ -114,7 +114,7 @@ class Issuer:
 
     def signature(self, signed, spec):
         if spec["alg"] == "HS256":
-            secret = base64.urlsafe_b64decode(OCT + "=")
+            secret = base64.urlsafe_b64decode(OCT + "==")
             return part(hmac.new(secret, signed.encode(), hashlib.sha256).digest())
         if spec["alg"] not in ("ES256", "none"):
             raise Unavailable(f"no signer for {spec['alg']}")
