@@ -25,7 +25,7 @@ use super::{
     direct::PlainCalls,
     endpoint::{Endpoint, Known},
     live_body::{LiveBody, Tally},
-    refusal::{INVALID_REQUEST, PARSE_ERROR, Refusal},
+    refusal::{PARSE_ERROR, Refusal},
     services::{Handlers, Service, Services},
     under_way::UnderWay,
     visit::Visit,
@@ -191,9 +191,7 @@ fn ours(response: Response<Body>) -> Answer {
         StatusCode::NOT_FOUND => Refusal::no_session(),
         StatusCode::METHOD_NOT_ALLOWED => Refusal::method("POST"),
         // Our checks leave it one reason for this: a message that fits no type.
-        StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::BAD_REQUEST => {
-            Refusal::bad(INVALID_REQUEST, "the message does not fit the protocol")
-        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::BAD_REQUEST => Refusal::unfit(),
         status if status.is_client_error() => {
             Refusal::new(status, i32::from(status.as_u16()), "refused")
         }

@@ -90,6 +90,12 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, NO_SESSION, "session not found")
     }
 
+    /// 400: a message of the right shape whose content no type of the protocol takes.
+    #[must_use]
+    pub fn unfit() -> Self {
+        Self::bad(INVALID_REQUEST, "the message does not fit the protocol")
+    }
+
     /// A fault of ours, which was logged where it happened.
     #[must_use]
     pub fn internal() -> Self {

@@ -25,7 +25,6 @@ use crate::{
         direct,
         headers::SESSION_ID,
         preparse::{Kind, Message},
-        refusal::INVALID_REQUEST,
     },
     registry::ledger::{Reservation, Session},
 };
@@ -49,11 +48,10 @@ impl<H: Handlers> Gateway<H> {
         tenant: &Tenant,
         reservation: Reservation,
     ) -> Answer {
-        let unfit = || Refusal::bad(INVALID_REQUEST, "the message does not fit the protocol");
-        let request: Initialize = serde_json::from_slice(body).map_err(|_| unfit())?;
+        let request: Initialize = serde_json::from_slice(body).map_err(|_| Refusal::unfit())?;
         let result = self.services.handler(tenant).negotiate_initialize(&request.params);
         if result.is_err() {
-            return Err(unfit());
+            return Err(Refusal::unfit());
         }
         let mut response = direct::reply(message.id, &result);
         let (id, session) = reservation.open();

@@ -76,7 +76,7 @@ impl<H: Handlers> Gateway<H> {
         let Some(session) = session else {
             // The library has opened nothing. Its own words, which repeat what came in, stay here.
             return Err(if response.status().is_client_error() {
-                Refusal::bad(INVALID_REQUEST, "the message does not fit the protocol")
+                Refusal::unfit()
             } else {
                 Refusal::internal()
             });
