@@ -6,6 +6,7 @@
 
 pub mod advice;
 pub mod auth;
+pub mod certificates;
 pub mod env;
 mod file;
 pub mod form;
