@@ -111,7 +111,8 @@ fn authority(end: Timestamp, now: Timestamp) -> Option<Finding> {
 
 /// Lists are renewed often, so only one that was forgotten is worth a word.
 fn revocations(end: Timestamp, now: Timestamp) -> Option<Finding> {
-    let why = format!("a revocation list is stale since {end}: its client certificates are refused");
+    let why =
+        format!("a revocation list is stale since {end}: its client certificates are refused");
     let fix = "put a new one into listen.tls.client_crl; it is taken without a restart";
     (end <= now).then(|| Finding::new(Danger, "certificates", why, fix))
 }

@@ -28,6 +28,7 @@ use crate::{
     domain::{
         Error, Kind, Result,
         clock::{Clock, SystemClock},
+        tenant::TenantLabel,
     },
 };
 
@@ -58,8 +59,8 @@ pub struct Dev {
     #[arg(long, value_name = "HOST")]
     name: Vec<String>,
     /// Make a client certificate for this tenant too, and an authority for clients; can be repeated
-    #[arg(long, value_name = "TENANT")]
-    client: Vec<String>,
+    #[arg(long, value_name = "TENANT", value_parser = super::tenant::label)]
+    client: Vec<TenantLabel>,
     /// How long they are valid
     #[arg(long, default_value_t = MAX_DAYS, value_parser = clap::value_parser!(u16).range(1..=397))]
     days: u16,

@@ -5,7 +5,9 @@
 
 use std::net::SocketAddr;
 
-use super::{Settings, auth::EnvironmentKey, certificates, issuer, listen::Listen, problem::Problem};
+use super::{
+    Settings, auth::EnvironmentKey, certificates, issuer, listen::Listen, problem::Problem,
+};
 use crate::domain::key::Role;
 
 /// Everything that is unsafe.

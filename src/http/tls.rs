@@ -173,9 +173,7 @@ impl Loaded {
             None => builder.with_no_client_auth(),
             Some(clients) => builder.with_client_cert_verifier(clients.verifier()),
         };
-        let mut config = builder
-            .with_single_cert(chain, key)
-            .map_err(unusable)?;
+        let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;
         config.alpn_protocols = if http2 {
             vec![b"h2".to_vec(), b"http/1.1".to_vec()]
         } else {

@@ -174,9 +174,18 @@ mod tests {
         };
         let sa = |name: &str| format!("spiffe://example.org/ns/prod/sa/{name}");
         assert_eq!(tenant(&spiffe, &[&sa("acme")]), Ok(Some(label("acme"))));
-        for bad in
-            ["", "../x", "ACME", "acme/", "acme/../b", "a.b", "acme%00", "acme?x", "acme#x", " acme"]
-        {
+        for bad in [
+            "",
+            "../x",
+            "ACME",
+            "acme/",
+            "acme/../b",
+            "a.b",
+            "acme%00",
+            "acme?x",
+            "acme#x",
+            " acme",
+        ] {
             assert_eq!(tenant(&spiffe, &[&sa(bad)]), Err(Nothing::NoTenant), "{bad:?}");
         }
         for other in ["SPIFFE://example.org/ns/prod/sa/acme", "spiffe://example.org/ns/dev/sa/acme"]

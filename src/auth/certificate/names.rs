@@ -78,9 +78,10 @@ impl Names {
                     0x86 => (&mut self.uri, true),
                     _ => continue,
                 };
-                kind.extend(text(name).filter(|name| {
-                    name.is_ascii() && (may_have_star || !name.contains('*'))
-                }));
+                kind.extend(
+                    text(name)
+                        .filter(|name| name.is_ascii() && (may_have_star || !name.contains('*'))),
+                );
             }
         }
         Some(())

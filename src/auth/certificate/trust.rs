@@ -61,7 +61,11 @@ impl Trust {
 
     /// Whether a certificate is still good. INVARIANT I9: asked on every request. Tests:
     /// `i9_a_connection_ends_with_its_authority`, `i9_an_expired_certificate_ends_its_connection`.
-    pub(in crate::auth) fn still_has(&self, certificate: &ClientCertificate, clock: &dyn Clock) -> bool {
+    pub(in crate::auth) fn still_has(
+        &self,
+        certificate: &ClientCertificate,
+        clock: &dyn Clock,
+    ) -> bool {
         let anchors = self.current.load();
         let (judged, _) = certificate.judged();
         Self::is_good(certificate, &anchors, clock, judged != anchors.generation)

@@ -29,7 +29,7 @@ pub(super) struct Clients {
 
 impl Clients {
     /// `None` for nobody.
-    pub(super) fn new(tenants: &[String], now: Timestamp, days: u16) -> Result<Option<Self>> {
+    pub(super) fn new(tenants: &[TenantLabel], now: Timestamp, days: u16) -> Result<Option<Self>> {
         if tenants.is_empty() {
             return Ok(None);
         }
@@ -40,13 +40,12 @@ impl Clients {
         let ca = ca.map_err(unmade)?;
         let mut made: Vec<(TenantLabel, String, String)> = Vec::new();
         for tenant in tenants {
-            let tenant = TenantLabel::parse(tenant)?;
-            if made.iter().any(|(known, ..)| *known == tenant) {
+            if made.iter().any(|(known, ..)| known == tenant) {
                 continue;
             }
             let key = KeyPair::generate().map_err(unmade)?;
-            let leaf = leaf(&tenant, from, until)?.signed_by(&key, &ca).map_err(unmade)?;
-            made.push((tenant, leaf.pem(), key.serialize_pem()));
+            let leaf = leaf(tenant, from, until)?.signed_by(&key, &ca).map_err(unmade)?;
+            made.push((tenant.clone(), leaf.pem(), key.serialize_pem()));
         }
         Ok(Some(Self { authority: (ca.pem(), ca.key().serialize_pem()), made }))
     }

@@ -77,7 +77,13 @@ fn i3_the_authority_signs_for_its_names_alone() {
 fn keys_are_private_and_nothing_is_overwritten_unasked() {
     let temp = tempfile::tempdir().unwrap();
     let out = temp.path().join("certs");
-    let dev = |force| Dev { out: out.clone(), name: vec![], client: vec!["acme".to_owned()], days: 30, force };
+    let dev = |force| Dev {
+        out: out.clone(),
+        name: vec![],
+        client: vec![TenantLabel::parse("acme").unwrap()],
+        days: 30,
+        force,
+    };
     let (printer, printed, _) = captured(false);
     dev(false).run(&printer).unwrap();
     for (name, mode) in [

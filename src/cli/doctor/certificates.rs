@@ -46,9 +46,17 @@ fn authority(end: Timestamp, now: Timestamp) -> Finding {
     let until = end.strftime("%Y-%m-%d");
     let hint = "put the next authority beside it in `listen.tls.client_ca`";
     if end <= now {
-        Finding::warning(CHECK, format!("an authority for client certificates ended on {until}"), hint)
+        Finding::warning(
+            CHECK,
+            format!("an authority for client certificates ended on {until}"),
+            hint,
+        )
     } else if end <= now + SOON {
-        Finding::warning(CHECK, format!("an authority for client certificates ends on {until}"), hint)
+        Finding::warning(
+            CHECK,
+            format!("an authority for client certificates ends on {until}"),
+            hint,
+        )
     } else {
         Finding::fine(CHECK, format!("client certificates: the authority is valid until {until}"))
     }
@@ -56,8 +64,13 @@ fn authority(end: Timestamp, now: Timestamp) -> Finding {
 
 fn revocations(end: Timestamp, now: Timestamp) -> Finding {
     if end <= now {
-        let said = format!("a revocation list is stale since {end}; its client certificates are refused");
-        Finding::wrong(CHECK, said, "put a new one into `listen.tls.client_crl`; no restart is needed")
+        let said =
+            format!("a revocation list is stale since {end}; its client certificates are refused");
+        Finding::wrong(
+            CHECK,
+            said,
+            "put a new one into `listen.tls.client_crl`; no restart is needed",
+        )
     } else {
         Finding::fine(CHECK, format!("client certificates: revocation lists are good until {end}"))
     }

@@ -45,7 +45,9 @@ impl Form for Pattern {
             [_, _] => Err("has a `*`, which matches nothing but itself; write the name out, and \
                            `{tenant}` where the tenant stands"
                 .to_owned()),
-            _ => Err("must have `{tenant}` in it, once; `tenant_map` is for whole names".to_owned()),
+            _ => {
+                Err("must have `{tenant}` in it, once; `tenant_map` is for whole names".to_owned())
+            }
         }
     }
 

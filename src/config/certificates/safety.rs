@@ -14,12 +14,15 @@ pub(in crate::config) fn check(settings: &Settings, refuse: &mut dyn FnMut(&str,
         None | Some(ClientCertificates::Off) => off(settings, refuse),
         Some(_) => on(settings, refuse),
     }
-    let twice = certificates.operator_values.iter().find(|v| certificates.tenant_map.contains_key(*v));
+    let twice =
+        certificates.operator_values.iter().find(|v| certificates.tenant_map.contains_key(*v));
     if let Some(value) = twice {
         refuse(
             "auth.certificates.operator_values",
-            format!("has `{value}`, which `tenant_map` has too; an operator opens no memory, so \
-                     take it out of one of them"),
+            format!(
+                "has `{value}`, which `tenant_map` has too; an operator opens no memory, so \
+                     take it out of one of them"
+            ),
         );
     }
     let wild = certificates.tenant_map.keys().chain(&certificates.operator_values);

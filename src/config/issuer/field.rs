@@ -121,9 +121,7 @@ impl Form for TenantMap {
 
     fn read(raw: &Raw) -> Result<Self::Value, String> {
         let Raw::Pairs(pairs) = raw else {
-            return Err(
-                "is not a table; write `{ \"value\" = \"tenant\" }` in the file".to_owned()
-            );
+            return Err("is not a table; write `{ \"value\" = \"tenant\" }` in the file".to_owned());
         };
         let mut map = BTreeMap::new();
         for (value, label) in pairs {

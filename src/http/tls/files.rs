@@ -50,9 +50,12 @@ impl Files {
     /// The authorities whose client certificates are good.
     pub(super) fn authorities(&self) -> Result<Vec<CertificateDer<'static>>> {
         let all = CertificateDer::pem_slice_iter(self.client_ca.as_deref().unwrap_or_default());
-        all.collect::<std::result::Result<Vec<_>, _>>().ok().filter(|all| !all.is_empty()).ok_or_else(
-            || Error::bad_input("the TLS client authority file holds no PEM certificate"),
-        )
+        all.collect::<std::result::Result<Vec<_>, _>>()
+            .ok()
+            .filter(|all| !all.is_empty())
+            .ok_or_else(|| {
+                Error::bad_input("the TLS client authority file holds no PEM certificate")
+            })
     }
 
     /// Their revocation lists; none where no file is named.
@@ -60,9 +63,12 @@ impl Files {
         let Some(text) = &self.client_crl else { return Ok(Vec::new()) };
         let all = CertificateRevocationListDer::pem_slice_iter(text);
         // A file without a list would revoke nothing, and nobody names one for that.
-        all.collect::<std::result::Result<Vec<_>, _>>().ok().filter(|all| !all.is_empty()).ok_or_else(
-            || Error::bad_input("the TLS client revocation list file holds no PEM list (X509 CRL)"),
-        )
+        all.collect::<std::result::Result<Vec<_>, _>>()
+            .ok()
+            .filter(|all| !all.is_empty())
+            .ok_or_else(|| {
+                Error::bad_input("the TLS client revocation list file holds no PEM list (X509 CRL)")
+            })
     }
 }
 
