@@ -27,7 +27,7 @@ pub struct Setting {
 
 /// Every setting, section by section.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    use super::{auth, certificates, http, limits, listen, mcp, policy, storage, telemetry};
+    use super::{audit, auth, certificates, http, limits, listen, mcp, policy, storage, telemetry};
     [
         listen::SETTINGS,
         http::SETTINGS,
@@ -37,6 +37,7 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
         storage::SETTINGS,
         mcp::SETTINGS,
         policy::SETTINGS,
+        audit::SETTINGS,
         telemetry::SETTINGS,
     ]
     .into_iter()

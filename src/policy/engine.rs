@@ -20,7 +20,8 @@ use super::{
     Denial, Permit,
     facts::{Directory, Subject},
     load,
-    memo::Memo,
+    memo::{Decided, Memo},
+    permit::Because,
     problem::Problem,
     set::{Set, Verdict},
     stamp::Stamp,
@@ -180,14 +181,20 @@ impl Engine {
         action: Action,
         resource: Resource,
     ) -> Result<Permit> {
-        let Err(verdict) = self.judge(&principal.into(), action, &resource) else {
-            return Ok(Permit::new(action, resource, principal.key_id().clone()));
+        let verdict = match self.judge(&principal.into(), action, &resource) {
+            Ok(because) => {
+                let key = principal.key_id().clone();
+                return Ok(Permit::new(action, resource, key, because));
+            }
+            Err(verdict) => verdict,
         };
         // SECURITY: one sentence for every reason; which tenants exist is not told (I4).
         let denied = Error::forbidden(format!("this key may not do `{action}` here"));
         Err(denied.caused_by(Denial::of(verdict, action, resource)))
     }
 
+    /// The policies that permit it.
+    ///
     /// # Errors
     /// The verdict that denies, with its reasons.
     fn judge(
@@ -195,24 +202,32 @@ impl Engine {
         subject: &Subject<'_>,
         action: Action,
         resource: &Resource,
-    ) -> Result<(), Verdict> {
+    ) -> Result<Because, Verdict> {
         let generation = self.current.load();
         let memo = generation.memo.as_ref();
         let remembered = memo.and_then(|memo| memo.recall(subject, action, resource));
-        if remembered == Some(true) {
-            return Ok(());
+        if let Some(Decided::Allowed(because)) = remembered {
+            return Ok(because);
         }
         let tenants = self.tenants.as_ref();
         let verdict = generation.set.decide(subject, action, resource, tenants, self.clock.now());
-        if remembered == Some(false) {
+        if remembered.is_some() {
             // What denies is not remembered, so it was looked for again; the answer stands.
             return Err(Verdict { allowed: false, ..verdict });
         }
         report(subject, action, &verdict);
+        let decided = if verdict.allowed {
+            Decided::Allowed(verdict.because.iter().map(|id| id.as_str().into()).collect())
+        } else {
+            Decided::Denied
+        };
         if let Some(memo) = memo.filter(|_| verdict.errors.is_empty() && known(&verdict)) {
-            memo.remember(subject, action, resource, verdict.allowed);
+            memo.remember(subject, action, resource, &decided);
         }
-        if verdict.allowed { Ok(()) } else { Err(verdict) }
+        match decided {
+            Decided::Allowed(because) => Ok(because),
+            Decided::Denied => Err(verdict),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Decisions of one generation of policies, remembered: two bits for each action and resource.
+//! Decisions of one generation of policies, remembered: a byte for each action and resource.
 //!
 //! What must stay true: a remembered decision is used only for a caller of whom everything that
 //! the decision could depend on is the same, and only while the policies that made it are in
@@ -7,14 +7,14 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU8, Ordering},
     },
 };
 
 use moka::sync::Cache;
 
-use super::facts::Subject;
+use super::{facts::Subject, permit::Because};
 use crate::domain::{
     action::{Action, Resource},
     key::{KeyId, Role},
@@ -31,6 +31,17 @@ const MAX_OTHERS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Memo {
     keys: Cache<KeyId, Arc<Remembered>>,
+    /// The reasons that permitted something, each once: there are hardly more than policies.
+    reasons: RwLock<Vec<Because>>,
+}
+
+/// What was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Decided {
+    /// It is permitted, by these policies.
+    Allowed(Because),
+    /// It is not.
+    Denied,
 }
 
 /// One key as it was when its decisions were made, and the decisions.
@@ -45,27 +56,32 @@ struct Remembered {
     others: Mutex<HashMap<TenantId, Decisions>>,
 }
 
-/// Two bits for each action: whether it was decided, and how.
+/// One byte for each action.
 #[derive(Debug, Default)]
-struct Decisions(AtomicU64);
+struct Decisions([AtomicU8; Action::ALL.len()]);
 
-const _: () = assert!(Action::ALL.len() <= 32, "two bits for each action fit into 64");
+/// Nothing was decided.
+const OPEN: u8 = 0;
+/// It was denied.
+const DENIED: u8 = 1;
+/// It was allowed, for the first of the reasons; the others follow.
+const ALLOWED: u8 = 2;
 
 impl Decisions {
-    fn get(&self, action: Action) -> Option<bool> {
-        let bits = self.0.load(Ordering::Relaxed) >> (2 * action as u64);
-        (bits & 2 != 0).then_some(bits & 1 != 0)
+    fn get(&self, action: Action) -> u8 {
+        self.0.get(action as usize).map_or(OPEN, |byte| byte.load(Ordering::Relaxed))
     }
 
-    fn set(&self, action: Action, allowed: bool) {
-        let bits = 2 | u64::from(allowed);
-        self.0.fetch_or(bits << (2 * action as u64), Ordering::Relaxed);
+    fn set(&self, action: Action, decided: u8) {
+        if let Some(byte) = self.0.get(action as usize) {
+            byte.store(decided, Ordering::Relaxed);
+        }
     }
 }
 
 impl Memo {
     pub(super) fn new() -> Self {
-        Self { keys: Cache::new(MAX_KEYS) }
+        Self { keys: Cache::new(MAX_KEYS), reasons: RwLock::default() }
     }
 
     /// What was decided before, if it was.
@@ -74,9 +90,9 @@ impl Memo {
         subject: &Subject<'_>,
         action: Action,
         resource: &Resource,
-    ) -> Option<bool> {
+    ) -> Option<Decided> {
         let remembered = self.keys.get(subject.key).filter(|r| r.is_of(subject))?;
-        match resource {
+        let byte = match resource {
             Resource::Deployment => remembered.deployment.get(action),
             Resource::Tenant(id) if remembered.tenant.as_ref() == Some(id) => {
                 remembered.own.get(action)
@@ -85,7 +101,28 @@ impl Memo {
                 let others = remembered.others.lock().unwrap_or_else(PoisonError::into_inner);
                 others.get(id)?.get(action)
             }
+        };
+        match byte {
+            OPEN => None,
+            DENIED => Some(Decided::Denied),
+            allowed => {
+                let reasons = self.reasons.read().unwrap_or_else(PoisonError::into_inner);
+                reasons.get(usize::from(allowed - ALLOWED)).cloned().map(Decided::Allowed)
+            }
         }
+    }
+
+    /// The byte of a decision; none when there are more reasons than bytes.
+    fn byte(&self, decided: &Decided) -> Option<u8> {
+        let Decided::Allowed(because) = decided else { return Some(DENIED) };
+        let mut reasons = self.reasons.write().unwrap_or_else(PoisonError::into_inner);
+        let known = reasons.iter().position(|known| known == because);
+        let place = known.unwrap_or(reasons.len());
+        let byte = u8::try_from(place).ok()?.checked_add(ALLOWED)?;
+        if known.is_none() {
+            reasons.push(Arc::clone(because));
+        }
+        Some(byte)
     }
 
     /// Remembers a decision.
@@ -94,8 +131,9 @@ impl Memo {
         subject: &Subject<'_>,
         action: Action,
         resource: &Resource,
-        allowed: bool,
+        decided: &Decided,
     ) {
+        let Some(decided) = self.byte(decided) else { return };
         let known = self.keys.get(subject.key).filter(|r| r.is_of(subject));
         let remembered = known.unwrap_or_else(|| {
             let fresh = Arc::new(Remembered::of(subject));
@@ -103,14 +141,14 @@ impl Memo {
             fresh
         });
         match resource {
-            Resource::Deployment => remembered.deployment.set(action, allowed),
+            Resource::Deployment => remembered.deployment.set(action, decided),
             Resource::Tenant(id) if remembered.tenant.as_ref() == Some(id) => {
-                remembered.own.set(action, allowed);
+                remembered.own.set(action, decided);
             }
             Resource::Tenant(id) => {
                 let mut others = remembered.others.lock().unwrap_or_else(PoisonError::into_inner);
                 if others.len() < MAX_OTHERS || others.contains_key(id) {
-                    others.entry(id.clone()).or_default().set(action, allowed);
+                    others.entry(id.clone()).or_default().set(action, decided);
                 }
             }
         }
@@ -164,9 +202,10 @@ mod tests {
             packs: Packs::default(),
         };
         let resource = Resource::Tenant(acme.id.clone());
-        memo.remember(&caller, Action::MemoryRead, &resource, true);
+        let allowed = Decided::Allowed(["p".into()].into());
+        memo.remember(&caller, Action::MemoryRead, &resource, &allowed);
         let recall = |caller: &Subject<'_>| memo.recall(caller, Action::MemoryRead, &resource);
-        assert_eq!(recall(&caller), Some(true));
+        assert_eq!(recall(&caller), Some(allowed));
         let act_as = [globex.label.clone()];
         for changed in [
             Subject { role: Role::Operator, ..caller },
@@ -195,7 +234,7 @@ mod tests {
         let resources: Vec<_> =
             (0..MAX_OTHERS + 10).map(|_| Resource::Tenant(TenantId::random(&OsEntropy))).collect();
         for resource in &resources {
-            memo.remember(&caller, Action::Connect, resource, false);
+            memo.remember(&caller, Action::Connect, resource, &Decided::Denied);
         }
         let recalled = resources.iter().filter_map(|r| memo.recall(&caller, Action::Connect, r));
         assert_eq!(recalled.count(), MAX_OTHERS);
@@ -203,17 +242,40 @@ mod tests {
 
     proptest! {
         #[test]
-        fn two_bits_for_each_action(decided in prop::collection::vec((0..Action::ALL.len(), any::<bool>()), 0..40)) {
-            let decisions = Decisions::default();
+        fn what_was_decided_comes_back(
+            decided in prop::collection::vec((0..Action::ALL.len(), 0..4_usize), 0..40),
+        ) {
+            let memo = Memo::new();
+            let (acme, key) = (tenant("acme"), KeyId::random(&OsEntropy));
+            let caller = Subject {
+                key: &key,
+                role: Role::Agent,
+                tenant: Some(&acme),
+                act_as: &[],
+                packs: Packs::default(),
+            };
+            let resource = Resource::Tenant(acme.id.clone());
             let mut model = HashMap::new();
-            for (n, allowed) in decided {
-                // A generation never decides the same question in two ways.
-                let allowed = *model.entry(n).or_insert(allowed);
-                decisions.set(Action::ALL[n], allowed);
+            for (n, reasons) in decided {
+                let because: Because = (0..reasons).map(|n| format!("p{n}").into()).collect();
+                let decided =
+                    if reasons == 0 { Decided::Denied } else { Decided::Allowed(because) };
+                memo.remember(&caller, Action::ALL[n], &resource, &decided);
+                model.insert(n, decided);
                 for (m, action) in Action::ALL.iter().enumerate() {
-                    prop_assert_eq!(decisions.get(*action), model.get(&m).copied());
+                    prop_assert_eq!(memo.recall(&caller, *action, &resource), model.get(&m).cloned());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn more_reasons_than_bytes_are_not_remembered_and_not_mistaken() {
+        let memo = Memo::new();
+        for n in 0..300 {
+            let because: Because = [format!("p{n}").into()].into();
+            let byte = memo.byte(&Decided::Allowed(because));
+            assert_eq!(byte, u8::try_from(n + 2).ok());
         }
     }
 }

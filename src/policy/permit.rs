@@ -6,14 +6,15 @@
 //! // i2_a_permit_cannot_be_built_outside_policy
 //! use memgate::{domain::{action::{Action, Resource}, key::KeyId}, policy::Permit};
 //! let key = KeyId::parse("000000000000").unwrap();
-//! let forged = Permit::new(Action::MemoryRead, Resource::Deployment, key);
+//! let forged = Permit::new(Action::MemoryRead, Resource::Deployment, key, [].into());
 //! ```
 //!
 //! ```compile_fail,E0451
 //! // i2_a_permit_has_no_public_field
 //! use memgate::{domain::{action::{Action, Resource}, key::KeyId}, policy::Permit};
 //! let key = KeyId::parse("000000000000").unwrap();
-//! let forged = Permit { action: Action::MemoryRead, resource: Resource::Deployment, key };
+//! let (action, resource) = (Action::MemoryRead, Resource::Deployment);
+//! let forged = Permit { action, resource, key, because: [].into() };
 //! ```
 //!
 //! ```compile_fail,E0599
@@ -23,11 +24,16 @@
 //! }
 //! ```
 
+use std::sync::Arc;
+
 use crate::domain::{
     action::{Access, Action, Resource},
     key::KeyId,
     tenant::TenantId,
 };
+
+/// The ids of the policies that decided.
+pub type Because = Arc<[Box<str>]>;
 
 /// One allowed action on one resource. INVARIANT I2: only this room makes one; it is not
 /// `Clone`, so one decision opens one thing once.
@@ -36,11 +42,17 @@ pub struct Permit {
     action: Action,
     resource: Resource,
     key: KeyId,
+    because: Because,
 }
 
 impl Permit {
-    pub(in crate::policy) fn new(action: Action, resource: Resource, key: KeyId) -> Self {
-        Self { action, resource, key }
+    pub(in crate::policy) fn new(
+        action: Action,
+        resource: Resource,
+        key: KeyId,
+        because: Because,
+    ) -> Self {
+        Self { action, resource, key, because }
     }
 
     /// What is allowed.
@@ -68,5 +80,11 @@ impl Permit {
     #[must_use]
     pub fn key(&self) -> &KeyId {
         &self.key
+    }
+
+    /// The policies that permit it.
+    #[must_use]
+    pub fn because(&self) -> &Because {
+        &self.because
     }
 }
