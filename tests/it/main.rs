@@ -17,7 +17,6 @@ mod oauth;
 mod policies;
 mod restart;
 mod revocation;
-mod secrets;
 mod sessions;
 mod sources;
 mod start;

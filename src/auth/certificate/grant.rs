@@ -140,14 +140,17 @@ mod tests {
     use rcgen::{CertificateParams, KeyPair, SanType};
 
     use super::*;
-    use crate::config::form::{Form as _, Raw};
+    use crate::config::{
+        certificates::Pattern,
+        form::{Form as _, Raw},
+    };
 
     fn label(text: &str) -> TenantLabel {
         TenantLabel::parse(text).unwrap()
     }
 
-    fn pattern(text: &str) -> Option<crate::config::certificates::Pattern> {
-        Some(crate::config::certificates::Pattern::read(&Raw::Text(text.to_owned())).unwrap())
+    fn pattern(text: &str) -> Pattern {
+        Pattern::read(&Raw::Text(text.to_owned())).unwrap()
     }
 
     /// What a certificate with these alternative names is granted.
@@ -169,7 +172,7 @@ mod tests {
     #[test]
     fn i1_a_name_that_is_no_tenants_is_refused_and_never_cleaned_up() {
         let spiffe = Certificates {
-            tenant_pattern: pattern("spiffe://example.org/ns/prod/sa/{tenant}"),
+            tenant_pattern: Some(pattern("spiffe://example.org/ns/prod/sa/{tenant}")),
             ..Certificates::default()
         };
         let sa = |name: &str| format!("spiffe://example.org/ns/prod/sa/{name}");
@@ -199,7 +202,7 @@ mod tests {
     #[test]
     fn i1_exactly_one_name_must_mean_somebody() {
         let spiffe = Certificates {
-            tenant_pattern: pattern("spiffe://example.org/sa/{tenant}"),
+            tenant_pattern: Some(pattern("spiffe://example.org/sa/{tenant}")),
             ..Certificates::default()
         };
         let (a, b) = ("spiffe://example.org/sa/acme", "spiffe://example.org/sa/globex");
@@ -212,7 +215,7 @@ mod tests {
     fn case_does_not_count_in_a_dns_name_and_a_star_means_nobody() {
         let dns = Certificates {
             tenant_from: NameKind::SanDns,
-            tenant_pattern: pattern("{tenant}.Agents.example"),
+            tenant_pattern: Some(pattern("{tenant}.Agents.example")),
             tenant_map: [("Laptop.example".to_owned(), label("ada"))].into(),
             ..Certificates::default()
         };
@@ -225,7 +228,7 @@ mod tests {
     #[test]
     fn i1_a_mapped_tenant_is_reached_through_the_map_alone() {
         let settings = Certificates {
-            tenant_pattern: pattern("x:{tenant}"),
+            tenant_pattern: Some(pattern("x:{tenant}")),
             tenant_map: [("spiffe://a.example/ada".to_owned(), label("ada"))].into(),
             ..Certificates::default()
         };
@@ -240,7 +243,7 @@ mod tests {
     #[test]
     fn i3_an_operator_is_one_by_its_exact_name_only() {
         let settings = Certificates {
-            tenant_pattern: pattern("x:{tenant}"),
+            tenant_pattern: Some(pattern("x:{tenant}")),
             operator_values: vec!["x:ops".to_owned()],
             ..Certificates::default()
         };

@@ -14,7 +14,7 @@ const EXPLICIT_EXTENSIONS: u8 = 0xa3;
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 /// 2.5.29.17
 const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 0x11];
-/// UTF8String, PrintableString, IA5String: what a text can be that we read.
+/// `UTF8String`, `PrintableString`, `IA5String`: what a text can be that we read.
 const TEXTS: [u8; 3] = [0x0c, 0x13, 0x16];
 
 /// The names that may count, and no others.
