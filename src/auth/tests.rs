@@ -170,6 +170,7 @@ async fn i3_a_rejected_credential_falls_through_to_nobody() {
     let (authenticator, strict) = (&world.authenticator, World::new());
     let schemes = [&strict.authenticator.schemes[1], &authenticator.schemes[1]];
     let both = Authenticator {
+        certificates: None,
         tokens: None,
         schemes: schemes.map(Arc::clone).to_vec(),
         verifier: Arc::clone(&authenticator.verifier),

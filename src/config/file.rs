@@ -9,8 +9,8 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use super::{
-    form::{Raw, shown},
-    issuer::{self, table},
+    form::{Form as _, Raw, shown},
+    issuer::{self, TenantMap, table},
     load::{Given, Origin, is_open_to_others, small_file},
     nearest,
     problem::Problem,
@@ -111,7 +111,11 @@ impl File<'_> {
             self.problems.push(Problem::new(place(), sentence));
             return;
         };
-        let Some(raw) = raw(value) else {
+        let table = match value {
+            DeValue::Table(table) if setting.form == TenantMap::NAME => table::pairs(table),
+            _ => None,
+        };
+        let Some(raw) = table.or_else(|| raw(value)) else {
             let sentence = format!("is a {}; write {}", value.type_str(), setting.form);
             self.problems.push(Problem::new(place(), sentence));
             return;

@@ -27,11 +27,12 @@ pub struct Setting {
 
 /// Every setting, section by section.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    use super::{audit, auth, http, limits, listen, mcp, policy, storage, telemetry};
+    use super::{audit, auth, certificates, http, limits, listen, mcp, policy, storage, telemetry};
     [
         listen::SETTINGS,
         http::SETTINGS,
         auth::SETTINGS,
+        certificates::SETTINGS,
         limits::SETTINGS,
         storage::SETTINGS,
         mcp::SETTINGS,

@@ -7,6 +7,7 @@
 
 mod administration;
 mod audit;
+mod certificates;
 mod disk;
 mod durability;
 mod endpoints;
