@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use self::{
     cache::Verified,
     scheme::{
-        Attempt, Presented, Rejection, Scheme, api_key::ApiKeys, local::Local, open::Open,
+        Attempt, Presented, Reason, Rejection, Scheme, api_key::ApiKeys, local::Local, open::Open,
         token::Tokens,
     },
     verifier::Verifier,
@@ -47,6 +47,7 @@ pub struct Authenticator {
     verifier: Arc<Verifier>,
     rates: Arc<Rates>,
     stats: Arc<Stats>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Authenticator {
@@ -84,7 +85,7 @@ impl Authenticator {
         };
         let bearers = tokens.clone().map(|tokens| tokens as Arc<dyn Scheme>);
         let schemes = [Some(local), bearers, Some(callers)].into_iter().flatten().collect();
-        Ok(Self { schemes, tokens, verifier, rates, stats })
+        Ok(Self { schemes, tokens, verifier, rates, stats, clock: Arc::clone(clock) })
     }
 
     /// Who sends this request.
@@ -102,17 +103,29 @@ impl Authenticator {
             match scheme.attempt(Presented { credential, origin }).await? {
                 Attempt::NotPresented => {}
                 Attempt::Accepted(principal, outcome) => {
-                    self.stats.auth(outcome);
-                    return Ok(principal);
+                    // SECURITY: the one place where a key's addresses and hours hold, whichever
+                    // scheme knew it. INVARIANT I4: from elsewhere it is a key like any wrong one
+                    // (`i4_a_key_outside_its_bounds_is_a_wrong_one`).
+                    let Err(outside) = principal.admit(origin.address, self.clock.now()) else {
+                        self.stats.auth(outcome);
+                        return Ok(principal);
+                    };
+                    let key = Some(principal.key_id().clone());
+                    let rejection = Rejection { reason: Reason::Outside(outside), key };
+                    return Err(self.reject(origin.address, &rejection));
                 }
                 Attempt::Rejected(rejection) => {
-                    self.stats.auth(AuthOutcome::Rejected);
-                    return Err(self.refuse(origin.address, &rejection));
+                    return Err(self.reject(origin.address, &rejection));
                 }
             }
         }
         self.stats.auth(AuthOutcome::Missing);
         Err(unauthenticated())
+    }
+
+    fn reject(&self, address: IpAddr, rejection: &Rejection) -> Error {
+        self.stats.auth(AuthOutcome::Rejected);
+        self.refuse(address, rejection)
     }
 
     /// Once a second, within a runtime: what hangs on tokens that are over is ended, and the

@@ -15,6 +15,7 @@ use memgate::{
     db::data_dir::DataDir,
     domain::{
         action::{Action, Resource},
+        bounds::Bounds,
         client::ClientInfo,
         clock::{Clock, SystemClock},
         key::Role,
@@ -77,6 +78,7 @@ impl Deployment {
                 name: String::new(),
                 packs: None,
                 act_as: Vec::new(),
+                bounds: Bounds::default(),
                 expires_at: None,
             })
             .unwrap();

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 
 use super::{Credential, Principal, token::flaw::Flaw};
 use crate::{
-    domain::{Result, key::KeyId},
+    domain::{Result, bounds::Outside, key::KeyId},
     telemetry::stats::AuthOutcome,
 };
 
@@ -78,8 +78,10 @@ pub(in crate::auth) enum Reason {
     Malformed,
     /// No such key, or not its secret.
     Unknown,
-    /// It was a key: revoked, or past its date.
+    /// It was a key, or a secret of one: revoked, or past its date.
     Gone,
+    /// A good key, outside of its bounds.
+    Outside(Outside),
     /// A token, and what is wrong with it.
     Token(Flaw),
 }
@@ -91,6 +93,8 @@ impl fmt::Display for Reason {
             Self::Malformed => "malformed",
             Self::Unknown => "unknown",
             Self::Gone => "gone",
+            Self::Outside(Outside::Address) => "used from outside its networks",
+            Self::Outside(Outside::Hours) => "used outside its hours",
             Self::Token(flaw) => return fmt::Display::fmt(flaw, f),
         })
     }

@@ -111,7 +111,8 @@ impl File<'_> {
             self.problems.push(Problem::new(place(), sentence));
             return;
         };
-        let Some(raw) = raw(value) else {
+        let found = if setting.is_table() { pairs(value).or_else(|| raw(value)) } else { raw(value) };
+        let Some(raw) = found else {
             let sentence = format!("is a {}; write {}", value.type_str(), setting.form);
             self.problems.push(Problem::new(place(), sentence));
             return;
@@ -145,6 +146,15 @@ pub(in crate::config) fn raw(value: &DeValue<'_>) -> Option<Raw> {
         }
         value => scalar(value).map(Raw::Text),
     }
+}
+
+/// A table of scalars.
+fn pairs(value: &DeValue<'_>) -> Option<Raw> {
+    let DeValue::Table(table) = value else { return None };
+    let pair = |(name, value): (&toml::Spanned<std::borrow::Cow<'_, str>>, &toml::Spanned<DeValue<'_>>)| {
+        Some((name.get_ref().clone().into_owned(), scalar(value.get_ref())?))
+    };
+    table.iter().map(pair).collect::<Option<_>>().map(Raw::Pairs)
 }
 
 pub(in crate::config) fn scalar(value: &DeValue<'_>) -> Option<String> {
@@ -198,6 +208,16 @@ mod tests {
         let (_, problems) = read("[auth]\napi_key = \"hunter2hunter2hunter2\nx = 1\n");
         assert!(problems[0].starts_with("memgate.toml line 2 is not TOML"), "{problems:?}");
         assert!(!problems.concat().contains("hunter2"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_setting_that_is_a_table_is_read_with_its_names() {
+        let (given, problems) = read("[limits]\nper_key = \"1/1s\"\n[limits.classes]\nci = \"9/1s\"\n");
+        assert_eq!(problems, Vec::<String>::new());
+        let pairs = Raw::Pairs(vec![("ci".to_owned(), "9/1s".to_owned())]);
+        assert!(given.iter().any(|(key, raw)| *key == "limits.classes" && *raw == pairs));
+        let (_, problems) = read("[limits.classes]\nci = { rate = \"9/1s\" }\n");
+        assert_eq!(problems.len(), 1, "{problems:?}");
     }
 
     #[test]

@@ -4,7 +4,10 @@
 //! loading, `config show`, the list of environment names, the reference in the README. There is
 //! no second list to keep in step.
 
-use super::{Settings, form::Raw};
+use super::{
+    Settings,
+    form::{Form, Raw, rate::Classes},
+};
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +56,12 @@ impl Setting {
     #[must_use]
     pub fn environment_name(&self) -> String {
         format!("{}{}", super::env::PREFIX, self.key.to_ascii_uppercase().replace('.', "__"))
+    }
+
+    /// Whether it is a table in the file: names and values.
+    #[must_use]
+    pub fn is_table(&self) -> bool {
+        self.form == <Classes as Form>::NAME
     }
 
     /// The key of the file that holds this secret.

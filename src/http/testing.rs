@@ -25,7 +25,7 @@ use super::{
 use crate::{
     auth::testing::World,
     config::Settings,
-    domain::{clock::Clock, key::Role, random::OsEntropy},
+    domain::{bounds::Bounds, clock::Clock, key::Role, random::OsEntropy},
     limits::{places::Places, rates::Rates},
     mcp::endpoint::{Endpoint, Known},
     policy::Engine,
@@ -160,6 +160,7 @@ impl Scene {
             name: String::new(),
             packs: None,
             act_as: Vec::new(),
+            bounds: Bounds::default(),
             expires_at: None,
         };
         self.world.key(new).1.expose().to_owned()

@@ -23,6 +23,7 @@ use crate::{
         clock::Clock,
         memory::Author,
         tenant::{Tenant, TenantLabel},
+        tool::ToolName,
     },
     limits::rates::Rates,
     policy::{Denial, Engine},
@@ -103,7 +104,7 @@ impl Dispatch {
         let principal = &visit.known().principal;
         let tool = self
             .catalogue
-            .visible(principal.packs(), !principal.act_as().is_empty())
+            .visible(principal.packs(), !principal.act_as().is_empty(), principal.bounds())
             .find(|tool| tool.spec().name == name);
         let Some(tool) = tool else {
             let why = Why::new(Layer::Tool, "this key sees no tool of that name");
@@ -128,7 +129,7 @@ impl Dispatch {
         work: impl FnOnce(Arc<dyn TenantStore>) -> F,
     ) -> Result<T> {
         let principal = &visit.known().principal;
-        let all = async { work(self.open(principal, action, own(principal)?).await?).await };
+        let all = async { work(self.open(principal, None, action, own(principal)?).await?).await };
         self.fenced(visit, what, action, all).await
     }
 
@@ -143,7 +144,7 @@ impl Dispatch {
         let tenant = self.target(principal, &mut arguments)?;
         let arguments = arguments::canonical(spec, arguments)?;
         self.count(visit)?;
-        let store = self.open(principal, spec.action, &tenant).await?;
+        let store = self.open(principal, spec.tool_name(), spec.action, &tenant).await?;
         let context = Context {
             store,
             others: self.others(principal, spec).await,
@@ -189,11 +190,12 @@ impl Dispatch {
     async fn open(
         &self,
         principal: &Principal,
+        tool: Option<ToolName>,
         action: Action,
         tenant: &Tenant,
     ) -> Result<Arc<dyn TenantStore>> {
         let resource = Resource::Tenant(tenant.id.clone());
-        let permit = self.means.engine.authorize(principal, action, resource)?;
+        let permit = self.means.engine.authorize_tool(principal, tool, action, resource)?;
         self.means.stores.open(permit).await
     }
 
@@ -210,7 +212,7 @@ impl Dispatch {
         }
         for label in principal.act_as() {
             let Some(tenant) = self.means.tenants.by_label(label) else { continue };
-            match self.open(principal, spec.action, &tenant).await {
+            match self.open(principal, spec.tool_name(), spec.action, &tenant).await {
                 Ok(store) => others.push((tenant.label, store)),
                 Err(error) => tracing::warn!(%error, tenant = %label, "a tenant was left out"),
             }

@@ -1,4 +1,5 @@
-//! Decisions of one generation of policies, remembered: two bits for each action and resource.
+//! Decisions of one generation of policies, remembered: two bits for each action and resource, and
+//! for each tool where a policy looks at the tool.
 //!
 //! What must stay true: a remembered decision is used only for a caller of whom everything that
 //! the decision could depend on is the same, and only while the policies that made it are in
@@ -14,12 +15,14 @@ use std::{
 
 use moka::sync::Cache;
 
-use super::facts::Subject;
+use super::{cedar::Wish, facts::Subject};
 use crate::domain::{
-    action::{Action, Resource},
+    action::{Access, Action, Resource},
     key::{KeyId, Role},
     pack::Packs,
+    reach::Tags,
     tenant::{TenantId, TenantLabel},
+    tool::{ToolName, Tools},
 };
 
 /// Keys remembered; the least used one is dropped first.
@@ -31,6 +34,8 @@ const MAX_OTHERS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Memo {
     keys: Cache<KeyId, Arc<Remembered>>,
+    /// Decisions are kept apart for so many tools: for all and none, or for none alone.
+    tools: usize,
 }
 
 /// One key as it was when its decisions were made, and the decisions.
@@ -40,9 +45,38 @@ struct Remembered {
     tenant: Option<TenantId>,
     act_as: Box<[TenantLabel]>,
     packs: Packs,
-    own: Decisions,
-    deployment: Decisions,
-    others: Mutex<HashMap<TenantId, Decisions>>,
+    tools: Option<Tools>,
+    access: Access,
+    tags: Option<Tags>,
+    own: Table,
+    deployment: Table,
+    others: Mutex<HashMap<TenantId, Table>>,
+}
+
+/// Decisions by tool: no tool at all first.
+#[derive(Debug)]
+struct Table(Box<[Decisions]>);
+
+impl Table {
+    fn of(tools: usize) -> Self {
+        Self((0..tools).map(|_| Decisions::default()).collect())
+    }
+
+    /// Where every tool has decisions of its own, those of this one; else those of them all.
+    fn decisions(&self, tool: Option<ToolName>) -> Option<&Decisions> {
+        let place = if self.0.len() == 1 { 0 } else { tool.map_or(0, |tool| tool as usize + 1) };
+        self.0.get(place)
+    }
+
+    fn get(&self, (action, tool): Wish) -> Option<bool> {
+        self.decisions(tool)?.get(action)
+    }
+
+    fn set(&self, (action, tool): Wish, allowed: bool) {
+        if let Some(decisions) = self.decisions(tool) {
+            decisions.set(action, allowed);
+        }
+    }
 }
 
 /// Two bits for each action: whether it was decided, and how.
@@ -64,26 +98,28 @@ impl Decisions {
 }
 
 impl Memo {
-    pub(super) fn new() -> Self {
-        Self { keys: Cache::new(MAX_KEYS) }
+    /// An empty one; `by_tool` where a policy looks at the tool that asks.
+    pub(super) fn new(by_tool: bool) -> Self {
+        let tools = if by_tool { ToolName::ALL.len() + 1 } else { 1 };
+        Self { keys: Cache::new(MAX_KEYS), tools }
     }
 
     /// What was decided before, if it was.
     pub(super) fn recall(
         &self,
         subject: &Subject<'_>,
-        action: Action,
+        wish: Wish,
         resource: &Resource,
     ) -> Option<bool> {
         let remembered = self.keys.get(subject.key).filter(|r| r.is_of(subject))?;
         match resource {
-            Resource::Deployment => remembered.deployment.get(action),
+            Resource::Deployment => remembered.deployment.get(wish),
             Resource::Tenant(id) if remembered.tenant.as_ref() == Some(id) => {
-                remembered.own.get(action)
+                remembered.own.get(wish)
             }
             Resource::Tenant(id) => {
                 let others = remembered.others.lock().unwrap_or_else(PoisonError::into_inner);
-                others.get(id)?.get(action)
+                others.get(id)?.get(wish)
             }
         }
     }
@@ -92,25 +128,26 @@ impl Memo {
     pub(super) fn remember(
         &self,
         subject: &Subject<'_>,
-        action: Action,
+        wish: Wish,
         resource: &Resource,
         allowed: bool,
     ) {
         let known = self.keys.get(subject.key).filter(|r| r.is_of(subject));
         let remembered = known.unwrap_or_else(|| {
-            let fresh = Arc::new(Remembered::of(subject));
+            let fresh = Arc::new(Remembered::of(subject, self.tools));
             self.keys.insert(subject.key.clone(), fresh.clone());
             fresh
         });
         match resource {
-            Resource::Deployment => remembered.deployment.set(action, allowed),
+            Resource::Deployment => remembered.deployment.set(wish, allowed),
             Resource::Tenant(id) if remembered.tenant.as_ref() == Some(id) => {
-                remembered.own.set(action, allowed);
+                remembered.own.set(wish, allowed);
             }
             Resource::Tenant(id) => {
                 let mut others = remembered.others.lock().unwrap_or_else(PoisonError::into_inner);
                 if others.len() < MAX_OTHERS || others.contains_key(id) {
-                    others.entry(id.clone()).or_default().set(action, allowed);
+                    let table = others.entry(id.clone()).or_insert_with(|| Table::of(self.tools));
+                    table.set(wish, allowed);
                 }
             }
         }
@@ -118,14 +155,17 @@ impl Memo {
 }
 
 impl Remembered {
-    fn of(subject: &Subject<'_>) -> Self {
+    fn of(subject: &Subject<'_>, tools: usize) -> Self {
         Self {
             role: subject.role,
             tenant: subject.tenant.map(|t| t.id.clone()),
             act_as: subject.act_as.into(),
             packs: subject.packs,
-            own: Decisions::default(),
-            deployment: Decisions::default(),
+            tools: subject.tools,
+            access: subject.access,
+            tags: subject.tags.cloned(),
+            own: Table::of(tools),
+            deployment: Table::of(tools),
             others: Mutex::default(),
         }
     }
@@ -135,6 +175,9 @@ impl Remembered {
             && self.tenant.as_ref() == subject.tenant.map(|t| &t.id)
             && *self.act_as == *subject.act_as
             && self.packs == subject.packs
+            && self.tools == subject.tools
+            && self.access == subject.access
+            && self.tags.as_ref() == subject.tags
     }
 }
 
@@ -144,7 +187,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{random::OsEntropy, tenant::Tenant};
+    use crate::domain::{memory::Tag, random::OsEntropy, tenant::Tenant};
 
     fn tenant(label: &str) -> Tenant {
         let (id, label) = (TenantId::random(&OsEntropy), TenantLabel::parse(label).unwrap());
@@ -153,19 +196,13 @@ mod tests {
 
     #[test]
     fn a_changed_caller_is_not_remembered() {
-        let memo = Memo::new();
+        let memo = Memo::new(false);
         let (acme, globex) = (tenant("acme"), tenant("globex"));
         let key = KeyId::random(&OsEntropy);
-        let caller = Subject {
-            key: &key,
-            role: Role::Agent,
-            tenant: Some(&acme),
-            act_as: &[],
-            packs: Packs::default(),
-        };
+        let caller = Subject { tenant: Some(&acme), ..Subject::of(&key, Role::Agent) };
         let resource = Resource::Tenant(acme.id.clone());
-        memo.remember(&caller, Action::MemoryRead, &resource, true);
-        let recall = |caller: &Subject<'_>| memo.recall(caller, Action::MemoryRead, &resource);
+        memo.remember(&caller, (Action::MemoryRead, None), &resource, true);
+        let recall = |caller: &Subject<'_>| memo.recall(caller, (Action::MemoryRead, None), &resource);
         assert_eq!(recall(&caller), Some(true));
         let act_as = [globex.label.clone()];
         for changed in [
@@ -174,30 +211,54 @@ mod tests {
             Subject { tenant: Some(&globex), ..caller },
             Subject { act_as: &act_as, ..caller },
             Subject { packs: Packs::from(Vec::new()), ..caller },
+            Subject { tools: Some(Tools::of([ToolName::Echo]).unwrap()), ..caller },
+            Subject { access: Access::Read, ..caller },
+            Subject { tags: Some(&Tags::of(vec![Tag::parse("a").unwrap()]).unwrap()), ..caller },
             Subject { key: &KeyId::random(&OsEntropy), ..caller },
         ] {
             assert_eq!(recall(&changed), None, "{changed:?}");
         }
-        assert_eq!(memo.recall(&caller, Action::MemoryWrite, &resource), None);
+        assert_eq!(memo.recall(&caller, (Action::MemoryWrite, None), &resource), None);
+    }
+
+    #[test]
+    fn where_a_policy_looks_at_the_tool_each_tool_is_remembered_apart() {
+        let (acme, globex) = (tenant("acme"), tenant("globex"));
+        let key = KeyId::random(&OsEntropy);
+        let caller = Subject { tenant: Some(&acme), ..Subject::of(&key, Role::Agent) };
+        let tools = || ToolName::ALL.iter().copied().map(Some).chain([None]);
+        for resource in
+            [Resource::Tenant(acme.id.clone()), Resource::Tenant(globex.id), Resource::Deployment]
+        {
+            let (apart, together) = (Memo::new(true), Memo::new(false));
+            for (n, tool) in tools().enumerate() {
+                let wish = (Action::MemoryRead, tool);
+                assert_eq!(apart.recall(&caller, wish, &resource), None, "{tool:?}");
+                apart.remember(&caller, wish, &resource, n % 2 == 0);
+            }
+            for (n, tool) in tools().enumerate() {
+                let wish = (Action::MemoryRead, tool);
+                assert_eq!(apart.recall(&caller, wish, &resource), Some(n % 2 == 0), "{tool:?}");
+            }
+            together.remember(&caller, (Action::MemoryRead, None), &resource, true);
+            for tool in tools() {
+                let wish = (Action::MemoryRead, tool);
+                assert_eq!(together.recall(&caller, wish, &resource), Some(true));
+            }
+        }
     }
 
     #[test]
     fn tenants_of_one_key_are_remembered_up_to_a_bound() {
-        let memo = Memo::new();
+        let memo = Memo::new(false);
         let key = KeyId::random(&OsEntropy);
-        let caller = Subject {
-            key: &key,
-            role: Role::Agent,
-            tenant: None,
-            act_as: &[],
-            packs: Packs::default(),
-        };
+        let caller = Subject::of(&key, Role::Agent);
         let resources: Vec<_> =
             (0..MAX_OTHERS + 10).map(|_| Resource::Tenant(TenantId::random(&OsEntropy))).collect();
         for resource in &resources {
-            memo.remember(&caller, Action::Connect, resource, false);
+            memo.remember(&caller, (Action::Connect, None), resource, false);
         }
-        let recalled = resources.iter().filter_map(|r| memo.recall(&caller, Action::Connect, r));
+        let recalled = resources.iter().filter_map(|r| memo.recall(&caller, (Action::Connect, None), r));
         assert_eq!(recalled.count(), MAX_OTHERS);
     }
 

@@ -26,6 +26,7 @@
 use crate::domain::{
     action::{Access, Action, Resource},
     key::KeyId,
+    reach::Reach,
     tenant::TenantId,
 };
 
@@ -36,11 +37,17 @@ pub struct Permit {
     action: Action,
     resource: Resource,
     key: KeyId,
+    reach: Reach,
 }
 
 impl Permit {
     pub(in crate::policy) fn new(action: Action, resource: Resource, key: KeyId) -> Self {
-        Self { action, resource, key }
+        Self { action, resource, key, reach: Reach::ALL }
+    }
+
+    /// The same, for the memories in reach of the key.
+    pub(in crate::policy) fn within(self, reach: Reach) -> Self {
+        Self { reach, ..self }
     }
 
     /// What is allowed.
@@ -62,6 +69,12 @@ impl Permit {
             Resource::Tenant(id) => Some(id),
             Resource::Deployment => None,
         }
+    }
+
+    /// The memories it is about: the store holds to it, whoever asks.
+    #[must_use]
+    pub fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// The key that asked.

@@ -50,7 +50,8 @@ impl Rights {
             | Action::TenantCreate
             | Action::KeyList
             | Action::KeyCreate
-            | Action::KeyRevoke => Self::NONE,
+            | Action::KeyRevoke
+            | Action::KeyRotate => Self::NONE,
         }
     }
 }

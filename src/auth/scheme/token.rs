@@ -28,6 +28,7 @@ use crate::{
     config,
     domain::{
         Error, Result,
+        bounds::Bounds,
         client::is_hidden,
         clock::Clock,
         key::{KeyId, KeyRecord},
@@ -177,6 +178,7 @@ impl Tokens {
             name: claims.subject.chars().filter(|c| !is_hidden(*c)).take(MAX_SHOWN_CHARS).collect(),
             packs: None,
             act_as: Vec::new(),
+            bounds: Bounds::default(),
             created_at: self.clock.now(),
             expires_at: Some(end),
             revoked_at: None,
@@ -198,7 +200,6 @@ impl Tokens {
     }
 
     fn accept(&self, good: &Good, how: AuthOutcome) -> Attempt {
-        good.key.mark_used(self.clock.now());
         let principal = Principal::new(Arc::clone(&good.key), self.default_packs);
         Attempt::Accepted(principal.narrowed(good.scopes), how)
     }

@@ -29,8 +29,12 @@ pub fn layer(rates: Arc<Rates>, stats: Arc<Stats>, inner: impl Stage) -> impl St
             return Either::Left(inner.call(request));
         }
         let refuse = |refusal| Either::Right(Either::Left(ready(Ok(refusal))));
-        let decision = match authenticate::principal(&request) {
-            Ok(principal) => rates.request(principal.key_id()),
+        let counted = authenticate::principal(&request).and_then(|principal| {
+            let class = principal.bounds().rate_class.as_ref();
+            Ok(rates.request(principal.key_id(), class)?)
+        });
+        let decision = match counted {
+            Ok(decision) => decision,
             Err(refusal) => return refuse(refusal.answer(&Asker::of(&request))),
         };
         if !decision.allowed {

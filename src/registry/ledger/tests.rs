@@ -22,6 +22,7 @@ fn key(registry: &Registry, tenant: &str) -> Arc<Key> {
 
 fn caller(key: &Arc<Key>, client: &str) -> Caller {
     Caller {
+        proof: key.proofs().first().cloned(),
         key: Arc::clone(key),
         client: ClientInfo::new(client, "1"),
         protocol: "2026-07-28".to_owned(),
