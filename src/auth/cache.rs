@@ -82,7 +82,9 @@ impl Verified {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{auth::testing::World, domain::random::OsEntropy, registry::fingerprint::Fingerprints};
+    use crate::{
+        auth::testing::World, domain::random::OsEntropy, registry::fingerprint::Fingerprints,
+    };
 
     #[test]
     fn an_entry_is_for_two_texts_and_goes_when_told_and_the_number_is_bounded() {

@@ -286,7 +286,8 @@ mod tests {
         key.mark_client("cursor");
         let used = key_record(&key, now).unwrap();
         assert_eq!(used["last_used"], "1970-01-01T00:01:00Z");
-        let last = json!({"at": "1970-01-01T00:01:00Z", "address": "192.0.2.7", "client": "cursor"});
+        let last =
+            json!({"at": "1970-01-01T00:01:00Z", "address": "192.0.2.7", "client": "cursor"});
         assert_eq!(used["last_use"], last);
         assert_eq!((&shown["tenant"], &shown["last_used"]), (&json!("acme"), &Value::Null));
         assert_eq!(shown["can"], "reads and writes acme's memories");

@@ -111,7 +111,8 @@ impl File<'_> {
             self.problems.push(Problem::new(place(), sentence));
             return;
         };
-        let found = if setting.is_table() { pairs(value).or_else(|| raw(value)) } else { raw(value) };
+        let found =
+            if setting.is_table() { pairs(value).or_else(|| raw(value)) } else { raw(value) };
         let Some(raw) = found else {
             let sentence = format!("is a {}; write {}", value.type_str(), setting.form);
             self.problems.push(Problem::new(place(), sentence));
@@ -151,9 +152,10 @@ pub(in crate::config) fn raw(value: &DeValue<'_>) -> Option<Raw> {
 /// A table of scalars.
 fn pairs(value: &DeValue<'_>) -> Option<Raw> {
     let DeValue::Table(table) = value else { return None };
-    let pair = |(name, value): (&toml::Spanned<std::borrow::Cow<'_, str>>, &toml::Spanned<DeValue<'_>>)| {
-        Some((name.get_ref().clone().into_owned(), scalar(value.get_ref())?))
-    };
+    let pair = |(name, value): (
+        &toml::Spanned<std::borrow::Cow<'_, str>>,
+        &toml::Spanned<DeValue<'_>>,
+    )| { Some((name.get_ref().clone().into_owned(), scalar(value.get_ref())?)) };
     table.iter().map(pair).collect::<Option<_>>().map(Raw::Pairs)
 }
 
@@ -212,7 +214,8 @@ mod tests {
 
     #[test]
     fn a_setting_that_is_a_table_is_read_with_its_names() {
-        let (given, problems) = read("[limits]\nper_key = \"1/1s\"\n[limits.classes]\nci = \"9/1s\"\n");
+        let (given, problems) =
+            read("[limits]\nper_key = \"1/1s\"\n[limits.classes]\nci = \"9/1s\"\n");
         assert_eq!(problems, Vec::<String>::new());
         let pairs = Raw::Pairs(vec![("ci".to_owned(), "9/1s".to_owned())]);
         assert!(given.iter().any(|(key, raw)| *key == "limits.classes" && *raw == pairs));

@@ -23,13 +23,13 @@ use super::{
 
 /// The bounds of one key; what is `None` is not bounded.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct Bounds {
     /// It calls these tools only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tools: Option<Tools>,
     /// With `Read` it does nothing that changes anything.
-    #[serde(skip_serializing_if = "is_write")]
+    #[serde(default, skip_serializing_if = "is_write")]
     pub access: Access,
     /// It sees memories with one of these tags only, and what it stores gets them.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -55,8 +55,8 @@ impl Hours {
     #[must_use]
     pub fn contain(&self, now: Timestamp) -> bool {
         let local = now.to_zoned(self.zone.clone());
-        let minute = u16::from(local.hour().unsigned_abs()) * 60
-            + u16::from(local.minute().unsigned_abs());
+        let minute =
+            u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
         let today = local.weekday().to_monday_zero_offset().unsigned_abs();
         let on = |day: u8| self.days & (1 << (day % 7)) != 0;
         if self.from < self.to {

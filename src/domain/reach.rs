@@ -137,12 +137,9 @@ mod tests {
     #[test]
     fn one_tag_in_common_is_enough_and_case_does_not_count() {
         let ours = reach(&["Work", "home"]);
-        for (has, seen) in [
-            (&["work"][..], true),
-            (&["x", "HOME"], true),
-            (&["worker"], false),
-            (&[], false),
-        ] {
+        for (has, seen) in
+            [(&["work"][..], true), (&["x", "HOME"], true), (&["worker"], false), (&[], false)]
+        {
             assert_eq!(ours.holds(&tags(has)), seen, "{has:?}");
             assert!(Reach::ALL.holds(&tags(has)));
         }

@@ -12,9 +12,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 use super::{Block, Decision, meter::Meter};
 use crate::{
     config,
-    domain::{
-        Error, Result, clock::Clock, key::KeyId, limits::Class, rate_class::RateClass,
-    },
+    domain::{Error, Result, clock::Clock, key::KeyId, limits::Class, rate_class::RateClass},
 };
 
 /// Every rate limiter that is not the per-address shield.

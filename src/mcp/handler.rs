@@ -311,8 +311,7 @@ impl MemoryHandler {
 /// A prompt speaks of a tool; for a key that does not see the tool it would lead nowhere.
 fn sees(visit: &Visit, prompt: &prompts::Prompt) -> bool {
     let (principal, tool) = (&visit.known().principal, prompt.tool);
-    principal.packs().contains(tool.pack())
-        && principal.bounds().permit(tool.action(), Some(tool))
+    principal.packs().contains(tool.pack()) && principal.bounds().permit(tool.action(), Some(tool))
 }
 
 /// Counted as a failure by the guard, as every error of a handler is.

@@ -42,11 +42,7 @@ impl Listing {
                 spec,
                 if takes_user_id(spec) { with_user_id(spec) } else { Arc::clone(&spec.input) },
             );
-            Entry {
-                spec: spec.clone(),
-                own: describe(spec, Arc::clone(&spec.input)),
-                acting,
-            }
+            Entry { spec: spec.clone(), own: describe(spec, Arc::clone(&spec.input)), acting }
         });
         Self { entries: entries.collect() }
     }
@@ -105,12 +101,7 @@ mod tests {
         for entry in &listing.entries {
             let has = |tool: &Tool| tool.input_schema["properties"].get(USER_ID).is_some();
             assert!(!has(&entry.own), "{}", entry.own.name);
-            assert_eq!(
-                has(&entry.acting),
-                takes_user_id(&entry.spec),
-                "{}",
-                entry.acting.name
-            );
+            assert_eq!(has(&entry.acting), takes_user_id(&entry.spec), "{}", entry.acting.name);
         }
     }
 

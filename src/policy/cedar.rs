@@ -124,9 +124,8 @@ fn question(
 
     let of_tenant = |tenant| RestrictedExpression::new_entity_uid(names.tenant(tenant));
     let of_pack = |pack: &str| RestrictedExpression::new_entity_uid(uid(&names.pack, pack));
-    let of_tool = |tool: ToolName| {
-        RestrictedExpression::new_entity_uid(uid(&names.tool, tool.as_str()))
-    };
+    let of_tool =
+        |tool: ToolName| RestrictedExpression::new_entity_uid(uid(&names.tool, tool.as_str()));
     let mut attributes = HashMap::from([
         ("act_as".to_owned(), RestrictedExpression::new_set(act_as.iter().map(of_tenant))),
         (

@@ -275,9 +275,9 @@ mod tests {
     use crate::{
         auth,
         domain::{
-            clock::ManualClock,
             action::Access,
             bounds::Bounds,
+            clock::ManualClock,
             key::{KeyId, Role},
             memory::Tag,
             reach::Tags,
@@ -309,20 +309,17 @@ mod tests {
 
     impl Scene {
         fn agent_reads(&self, of: &Tenant, act_as: &[TenantLabel]) -> bool {
-            let subject = Subject {
-                tenant: Some(&self.acme),
-                act_as,
-                ..Subject::of(&KeyId::parse("000000000000").unwrap(), Role::Agent)
-            };
+            let key = KeyId::parse("000000000000").unwrap();
+            let own = Some(&self.acme);
+            let subject = Subject { tenant: own, act_as, ..Subject::of(&key, Role::Agent) };
             let resource = Resource::Tenant(of.id.clone());
             self.engine.judge(&subject, (Action::MemoryRead, None), &resource).is_ok()
         }
 
         fn agent_calls(&self, tool: ToolName) -> bool {
-            let subject = Subject {
-                tenant: Some(&self.acme),
-                ..Subject::of(&KeyId::parse("000000000000").unwrap(), Role::Agent)
-            };
+            let key = KeyId::parse("000000000000").unwrap();
+            let own = Some(&self.acme);
+            let subject = Subject { tenant: own, ..Subject::of(&key, Role::Agent) };
             let resource = Resource::Tenant(self.acme.id.clone());
             self.engine.judge(&subject, (tool.action(), Some(tool)), &resource).is_ok()
         }

@@ -202,7 +202,8 @@ mod tests {
         let caller = Subject { tenant: Some(&acme), ..Subject::of(&key, Role::Agent) };
         let resource = Resource::Tenant(acme.id.clone());
         memo.remember(&caller, (Action::MemoryRead, None), &resource, true);
-        let recall = |caller: &Subject<'_>| memo.recall(caller, (Action::MemoryRead, None), &resource);
+        let recall =
+            |caller: &Subject<'_>| memo.recall(caller, (Action::MemoryRead, None), &resource);
         assert_eq!(recall(&caller), Some(true));
         let act_as = [globex.label.clone()];
         for changed in [
@@ -258,7 +259,8 @@ mod tests {
         for resource in &resources {
             memo.remember(&caller, (Action::Connect, None), resource, false);
         }
-        let recalled = resources.iter().filter_map(|r| memo.recall(&caller, (Action::Connect, None), r));
+        let recalled =
+            resources.iter().filter_map(|r| memo.recall(&caller, (Action::Connect, None), r));
         assert_eq!(recalled.count(), MAX_OTHERS);
     }
 

@@ -274,11 +274,9 @@ mod tests {
         for label in &act_as {
             world.tenant(label).unwrap();
         }
-        let subject = Subject {
-            tenant: Some(&own),
-            act_as: &act_as,
-            ..Subject::of(&World::key().unwrap(), Role::Agent)
-        };
+        let key = World::key().unwrap();
+        let subject =
+            Subject { tenant: Some(&own), act_as: &act_as, ..Subject::of(&key, Role::Agent) };
         let now = Timestamp::UNIX_EPOCH;
         set.decide(&subject, Action::MemoryRead, &Resource::Tenant(other.id), &world, now)
     }
@@ -342,10 +340,9 @@ mod tests {
         let world = World::default();
         for role in [Role::Agent, Role::Operator] {
             for pack in Pack::ALL {
-                let subject = Subject {
-                    packs: [pack].into_iter().collect(),
-                    ..Subject::of(&KeyId::parse("env-local").unwrap(), role)
-                };
+                let key = KeyId::parse("env-local").unwrap();
+                let packs = [pack].into_iter().collect();
+                let subject = Subject { packs, ..Subject::of(&key, role) };
                 let now = Timestamp::UNIX_EPOCH;
                 let verdict =
                     set.decide(&subject, Action::StatsRead, &Resource::Deployment, &world, now);
@@ -433,12 +430,13 @@ mod tests {
         let mut world = World::default();
         let own = world.tenant(&TenantLabel::parse("acme").unwrap()).unwrap();
         let tags = Tags::of(vec![Tag::parse("Work").unwrap()]).unwrap();
+        let key = World::key().unwrap();
         let subject = Subject {
             tenant: Some(&own),
             tools: Some(Tools::of(ToolName::ALL.iter().copied()).unwrap()),
             access: Access::Read,
             tags: Some(&tags),
-            ..Subject::of(&World::key().unwrap(), Role::Agent)
+            ..Subject::of(&key, Role::Agent)
         };
         let resource = Resource::Tenant(own.id.clone());
         for tool in ToolName::ALL {

@@ -288,9 +288,8 @@ impl Keyring {
         let mut saved = self.saved_uses.lock().unwrap_or_else(PoisonError::into_inner);
         let minute_ago = self.clock.now().checked_sub(MINUTE).map_err(Error::internal)?;
         // Address and client may change with every request; they are written with the next minute.
-        let is_new = |old: &LastUse, new: &LastUse| {
-            old.at < new.at || (old != new && old.at <= minute_ago)
-        };
+        let is_new =
+            |old: &LastUse, new: &LastUse| old.at < new.at || (old != new && old.at <= minute_ago);
         let news: Vec<_> = self
             .all_made()
             .values()

@@ -39,10 +39,7 @@ const SCHEMA: Schema = Schema {
     // "mgcp": memgate, control plane.
     application_id: 0x6d67_6370,
     migrations: &[
-        Migration {
-            name: "0001_control",
-            sql: include_str!("migrations/sqlite/0001_control.sql"),
-        },
+        Migration { name: "0001_control", sql: include_str!("migrations/sqlite/0001_control.sql") },
         Migration {
             name: "0002_capabilities",
             sql: include_str!("migrations/sqlite/0002_capabilities.sql"),

@@ -37,12 +37,15 @@ const EXPECTED: &[(&str, &str, &str, Option<&str>, Statuses)] = &[
     ("POST", "/admin/tenants", "/admin/tenants", Some("{}"), [401, 401, 403, 403, 400]),
     ("GET", "/admin/keys", "/admin/keys", None, OPERATORS),
     ("POST", "/admin/keys", "/admin/keys", Some("[]"), [401, 401, 403, 403, 400]),
+    ("GET", "/admin/keys/{id}", "/admin/keys/aaaaaaaaaaaa", None, [401, 401, 403, 403, 404]),
+    ("POST", "/admin/keys/{id}/rotate", ROTATE, Some("{}"), [401, 401, 403, 403, 404]),
     ("DELETE", "/admin/keys/{id}", "/admin/keys/aaaaaaaaaaaa", None, [401, 401, 403, 403, 404]),
 ];
 
 const OPERATORS: Statuses = [401, 401, 403, 403, 200];
 const METADATA: &str = "/.well-known/oauth-protected-resource";
 const METADATA_OF_MCP: &str = "/.well-known/oauth-protected-resource/mcp";
+const ROTATE: &str = "/admin/keys/aaaaaaaaaaaa/rotate";
 const NO_SESSION: &str = "/admin/sessions/s_aaaaaaaaaaaaaaaa";
 const NO_REFUSAL: &str = "/admin/explain/000000000000000";
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{

@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod administration;
+mod capabilities;
 mod disk;
 mod durability;
 mod endpoints;

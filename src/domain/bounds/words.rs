@@ -100,10 +100,8 @@ mod tests {
     fn a_key_is_told_in_a_sentence() {
         let all = r#"{"access":"read","tags":["work"],"from":["10.0.0.0/8"],
                       "hours":"mon-fri 08:00-18:00 Europe/Berlin"}"#;
-        let bounded = KeyRecord {
-            expires_at: Some("2027-01-01T00:00:00Z".parse().unwrap()),
-            ..record(all)
-        };
+        let bounded =
+            KeyRecord { expires_at: Some("2027-01-01T00:00:00Z".parse().unwrap()), ..record(all) };
         assert_eq!(
             bounded.in_words(),
             "reads acme's memories tagged work, from 10.0.0.0/8, Mon–Fri 08–18 Europe/Berlin, \

@@ -54,11 +54,7 @@ impl Change {
 
 /// The memory with this id, if it is in reach. A change asks here too, inside its transaction, so
 /// no other change comes between the look and the deed.
-pub(super) fn find(
-    database: &Connection,
-    id: &MemoryId,
-    reach: &Reach,
-) -> Result<Option<Memory>> {
+pub(super) fn find(database: &Connection, id: &MemoryId, reach: &Reach) -> Result<Option<Memory>> {
     let mut statement = database.prepare_cached(
         "SELECT id, kind, created_at, updated_at, author_key, client_name, client_version,
                 filename, description, tags, content, response

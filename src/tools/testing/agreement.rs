@@ -96,7 +96,10 @@ fn names_are_unique_and_packs_choose() {
         assert_eq!(CATALOGUE.get(name).unwrap().spec().name, *name);
     }
     let visible = |packs: Packs, act_as| {
-        CATALOGUE.visible(packs, act_as, &Bounds::default()).map(|tool| tool.spec().name).collect::<Vec<_>>()
+        CATALOGUE
+            .visible(packs, act_as, &Bounds::default())
+            .map(|tool| tool.spec().name)
+            .collect::<Vec<_>>()
     };
     assert_eq!(
         visible(Packs::default(), false),
