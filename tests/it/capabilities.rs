@@ -307,7 +307,18 @@ fn rotate(world: &World, id: &str, overlap: &str) -> Caller {
 
 #[test]
 fn a_client_goes_over_to_a_new_secret_without_one_failing_request() {
-    let world = World::start();
+    /// Ends the workers, whatever becomes of the test.
+    struct Stop<'a>(&'a AtomicBool);
+    impl Drop for Stop<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let plenty = "1000000/60s";
+    let world = World::with(&[
+        ("MEMGATE_LIMITS__PER_KEY", plenty),
+        ("MEMGATE_LIMITS__PER_ADDRESS", plenty),
+    ]);
     let key = bounded(&world, &json!({}));
     let session = key.caller.session();
     let (turned, stop) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -334,6 +345,7 @@ fn a_client_goes_over_to_a_new_secret_without_one_failing_request() {
                 }
             });
         }
+        let _stop = Stop(&stop);
         let more = || {
             let from = done.load(Ordering::SeqCst);
             wait_until(|| (done.load(Ordering::SeqCst) > from + 20).then_some(())).unwrap();
@@ -348,7 +360,6 @@ fn a_client_goes_over_to_a_new_secret_without_one_failing_request() {
         let newest = rotate(&world, &key.id, "1h");
         more();
         assert_eq!(key.caller.rpc("tools/list", json!({})).http.status, 401, "the oldest of three");
-        stop.store(true, Ordering::SeqCst);
         assert_eq!(newest.rpc("tools/list", json!({})).http.status, 200);
     });
 }
