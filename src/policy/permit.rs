@@ -11,9 +11,10 @@
 //!
 //! ```compile_fail,E0451
 //! // i2_a_permit_has_no_public_field
-//! use memgate::{domain::{action::{Action, Resource}, key::KeyId}, policy::Permit};
+//! use memgate::{domain::{action::{Action, Resource}, key::KeyId, reach::Reach}, policy::Permit};
+//! let (action, resource) = (Action::MemoryRead, Resource::Deployment);
 //! let key = KeyId::parse("000000000000").unwrap();
-//! let forged = Permit { action: Action::MemoryRead, resource: Resource::Deployment, key };
+//! let forged = Permit { action, resource, key, reach: Reach::ALL };
 //! ```
 //!
 //! ```compile_fail,E0599

@@ -34,6 +34,8 @@ pub(in crate::cli::doctor) fn examine(patient: &Patient) -> (Vec<Finding>, Optio
             let newest = tenants.iter().chain(&keys).filter_map(made).max();
             let mut findings = vec![counted(tenants.len(), &keys, patient.clock.now())];
             findings.extend(attention(&keys));
+            let classes = &patient.settings().limits.classes;
+            findings.extend(classless(&keys, |class| classes.keys().any(|c| c.as_str() == class)));
             (findings, newest)
         }
         Err(error) => {
@@ -110,6 +112,22 @@ fn attention(keys: &[Value]) -> Vec<Finding> {
         .collect()
 }
 
+/// Keys whose rate class is not in the settings: they are refused.
+fn classless(keys: &[Value], is_known: impl Fn(&str) -> bool) -> Option<Finding> {
+    let lost = |key: &&Value| {
+        let class = key.get("rate_class").and_then(Value::as_str);
+        key["revoked_at"].is_null() && class.is_some_and(|class| !is_known(class))
+    };
+    let lost = keys
+        .iter()
+        .filter(lost)
+        .map(|key| format!("{} ({})", cell(key, "id"), cell(key, "rate_class")));
+    let lost = lost.collect::<Vec<_>>().join(", ");
+    let found = format!("keys are refused because their rate class is not set: {lost}");
+    let hint = "add the class to `limits.classes`, or revoke the key";
+    (!lost.is_empty()).then(|| Finding::wrong(KEYS, found, hint))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -133,6 +151,20 @@ mod tests {
             ]
         );
         assert!(found.iter().all(|f| f.verdict == Verdict::Warning));
+    }
+
+    #[test]
+    fn a_key_without_its_rate_class_is_wrong() {
+        let keys = [
+            json!({"id": "a", "rate_class": "ci"}),
+            json!({"id": "b", "rate_class": "batch"}),
+            json!({"id": "c", "rate_class": "batch", "revoked_at": "2026-07-01T00:00:00Z"}),
+            json!({"id": "d", "rate_class": null}),
+        ];
+        let found = classless(&keys, |class| class == "ci").unwrap();
+        assert_eq!(found.verdict, Verdict::Wrong);
+        assert!(found.found.ends_with(": b (batch)"), "{found}");
+        assert_eq!(classless(&keys, |_| true), None);
     }
 
     #[test]
