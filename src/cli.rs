@@ -17,7 +17,6 @@ pub mod output;
 pub mod policy;
 pub mod posture;
 pub mod registrar;
-pub mod secret_file;
 pub mod serve;
 pub mod session;
 pub mod tenant;

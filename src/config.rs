@@ -5,6 +5,7 @@
 //! [`load::load`] makes them, or says everything that is wrong at once.
 
 pub mod advice;
+pub mod audit;
 pub mod auth;
 pub mod env;
 mod file;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub mcp: mcp::Mcp,
     /// Where policies come from.
     pub policy: policy::Policy,
+    /// The record of decisions.
+    pub audit: audit::Audit,
     /// Logs.
     pub telemetry: telemetry::Telemetry,
 }

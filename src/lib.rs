@@ -21,6 +21,8 @@ pub mod auth;
 
 pub mod policy;
 
+pub mod audit;
+
 pub mod store;
 
 pub mod tools;

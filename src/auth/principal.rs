@@ -99,6 +99,13 @@ impl Principal {
         self.record().role
     }
 
+    /// Whom the issuer of its token names; a key names nobody.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        let record = self.record();
+        record.id.is_of_subject().then_some(record.name.as_str())
+    }
+
     /// The packs it sees.
     #[must_use]
     pub fn packs(&self) -> Packs {

@@ -19,9 +19,10 @@ use rcgen::{
     date_time_ymd,
 };
 
-use super::{failure::Failure, output::Printer, secret_file};
+use super::{failure::Failure, output::Printer};
 use crate::{
     config::form::{Form as _, Raw, net::HostPattern},
+    db::secret_file,
     domain::{
         Error, Kind, Result,
         clock::{Clock, SystemClock},

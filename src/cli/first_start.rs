@@ -9,10 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{output::Printer, secret_file};
+use super::output::Printer;
 use crate::{
     config::auth::DEFAULT_TENANT,
-    db::data_dir::private_dir,
+    db::{data_dir::private_dir, secret_file},
     domain::{
         Error, Kind, Result,
         bounds::Bounds,

@@ -20,11 +20,11 @@ use super::{
     failure::Failure,
     output::{Printer, Table},
     registrar::{Registrar, Wish, cell},
-    secret_file,
     tenant::label,
 };
 use crate::{
     config::{form::time, load::Sources},
+    db::secret_file,
     domain::{
         Error, Kind,
         action::Access,

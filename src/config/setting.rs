@@ -30,7 +30,7 @@ pub struct Setting {
 
 /// Every setting, section by section.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    use super::{auth, http, limits, listen, mcp, policy, storage, telemetry};
+    use super::{audit, auth, http, limits, listen, mcp, policy, storage, telemetry};
     [
         listen::SETTINGS,
         http::SETTINGS,
@@ -39,6 +39,7 @@ pub fn all() -> impl Iterator<Item = &'static Setting> {
         storage::SETTINGS,
         mcp::SETTINGS,
         policy::SETTINGS,
+        audit::SETTINGS,
         telemetry::SETTINGS,
     ]
     .into_iter()

@@ -88,6 +88,12 @@ impl KeyId {
         Self(format!("{TOKEN_PREFIX}{digits}").into())
     }
 
+    /// Whether it stands for somebody whom somebody else vouches for, and who has no key.
+    #[must_use]
+    pub fn is_of_subject(&self) -> bool {
+        self.0.starts_with(TOKEN_PREFIX)
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

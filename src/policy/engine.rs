@@ -20,7 +20,8 @@ use super::{
     Denial, Permit,
     facts::{Directory, Subject},
     load,
-    memo::Memo,
+    memo::{Decided, Memo},
+    permit::Because,
     problem::Problem,
     set::{Set, Verdict},
     stamp::Stamp,
@@ -207,15 +208,21 @@ impl Engine {
             let because = vec![BOUNDS.to_owned()];
             Err(Verdict { allowed: false, because, errors: Vec::new() })
         };
-        let Err(verdict) = decided else {
-            let permit = Permit::new(action, resource, principal.key_id().clone());
-            return Ok(permit.within(bounds.reach()));
+        let verdict = match decided {
+            Ok(because) => {
+                let key = principal.key_id().clone();
+                let permit = Permit::new(action, resource, key, because);
+                return Ok(permit.within(bounds.reach()));
+            }
+            Err(verdict) => verdict,
         };
         // SECURITY: one sentence for every reason; which tenants exist is not told (I4).
         let denied = Error::forbidden(format!("this key may not do `{action}` here"));
         Err(denied.caused_by(Denial::of(verdict, action, resource)))
     }
 
+    /// The policies that permit it.
+    ///
     /// # Errors
     /// The verdict that denies, with its reasons.
     fn judge(
@@ -223,24 +230,32 @@ impl Engine {
         subject: &Subject<'_>,
         wish: (Action, Option<ToolName>),
         resource: &Resource,
-    ) -> Result<(), Verdict> {
+    ) -> Result<Because, Verdict> {
         let generation = self.current.load();
         let memo = generation.memo.as_ref();
         let remembered = memo.and_then(|memo| memo.recall(subject, wish, resource));
-        if remembered == Some(true) {
-            return Ok(());
+        if let Some(Decided::Allowed(because)) = remembered {
+            return Ok(because);
         }
         let tenants = self.tenants.as_ref();
         let verdict = generation.set.decide(subject, wish, resource, tenants, self.clock.now());
-        if remembered == Some(false) {
+        if remembered.is_some() {
             // What denies is not remembered, so it was looked for again; the answer stands.
             return Err(Verdict { allowed: false, ..verdict });
         }
         report(subject, wish.0, &verdict);
+        let decided = if verdict.allowed {
+            Decided::Allowed(verdict.because.iter().map(|id| id.as_str().into()).collect())
+        } else {
+            Decided::Denied
+        };
         if let Some(memo) = memo.filter(|_| verdict.errors.is_empty() && known(&verdict)) {
-            memo.remember(subject, wish, resource, verdict.allowed);
+            memo.remember(subject, wish, resource, &decided);
         }
-        if verdict.allowed { Ok(()) } else { Err(verdict) }
+        match decided {
+            Decided::Allowed(because) => Ok(because),
+            Decided::Denied => Err(verdict),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Decisions of one generation of policies, remembered: two bits for each action and resource, and
+//! Decisions of one generation of policies, remembered: a byte for each action and resource, and
 //! for each tool where a policy looks at the tool.
 //!
 //! What must stay true: a remembered decision is used only for a caller of whom everything that
@@ -8,14 +8,14 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU8, Ordering},
     },
 };
 
 use moka::sync::Cache;
 
-use super::{cedar::Wish, facts::Subject};
+use super::{cedar::Wish, facts::Subject, permit::Because};
 use crate::domain::{
     action::{Access, Action, Resource},
     key::{KeyId, Role},
@@ -36,6 +36,17 @@ pub(super) struct Memo {
     keys: Cache<KeyId, Arc<Remembered>>,
     /// Decisions are kept apart for so many tools: for all and none, or for none alone.
     tools: usize,
+    /// The reasons that permitted something, each once: there are hardly more than policies.
+    reasons: RwLock<Vec<Because>>,
+}
+
+/// What was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Decided {
+    /// It is permitted, by these policies.
+    Allowed(Because),
+    /// It is not.
+    Denied,
 }
 
 /// One key as it was when its decisions were made, and the decisions.
@@ -68,32 +79,37 @@ impl Table {
         self.0.get(place)
     }
 
-    fn get(&self, (action, tool): Wish) -> Option<bool> {
-        self.decisions(tool)?.get(action)
+    fn get(&self, (action, tool): Wish) -> u8 {
+        self.decisions(tool).map_or(OPEN, |decisions| decisions.get(action))
     }
 
-    fn set(&self, (action, tool): Wish, allowed: bool) {
+    fn set(&self, (action, tool): Wish, decided: u8) {
         if let Some(decisions) = self.decisions(tool) {
-            decisions.set(action, allowed);
+            decisions.set(action, decided);
         }
     }
 }
 
-/// Two bits for each action: whether it was decided, and how.
+/// One byte for each action.
 #[derive(Debug, Default)]
-struct Decisions(AtomicU64);
+struct Decisions([AtomicU8; Action::ALL.len()]);
 
-const _: () = assert!(Action::ALL.len() <= 32, "two bits for each action fit into 64");
+/// Nothing was decided.
+const OPEN: u8 = 0;
+/// It was denied.
+const DENIED: u8 = 1;
+/// It was allowed, for the first of the reasons; the others follow.
+const ALLOWED: u8 = 2;
 
 impl Decisions {
-    fn get(&self, action: Action) -> Option<bool> {
-        let bits = self.0.load(Ordering::Relaxed) >> (2 * action as u64);
-        (bits & 2 != 0).then_some(bits & 1 != 0)
+    fn get(&self, action: Action) -> u8 {
+        self.0.get(action as usize).map_or(OPEN, |byte| byte.load(Ordering::Relaxed))
     }
 
-    fn set(&self, action: Action, allowed: bool) {
-        let bits = 2 | u64::from(allowed);
-        self.0.fetch_or(bits << (2 * action as u64), Ordering::Relaxed);
+    fn set(&self, action: Action, decided: u8) {
+        if let Some(byte) = self.0.get(action as usize) {
+            byte.store(decided, Ordering::Relaxed);
+        }
     }
 }
 
@@ -101,7 +117,7 @@ impl Memo {
     /// An empty one; `by_tool` where a policy looks at the tool that asks.
     pub(super) fn new(by_tool: bool) -> Self {
         let tools = if by_tool { ToolName::ALL.len() + 1 } else { 1 };
-        Self { keys: Cache::new(MAX_KEYS), tools }
+        Self { keys: Cache::new(MAX_KEYS), tools, reasons: RwLock::default() }
     }
 
     /// What was decided before, if it was.
@@ -110,9 +126,9 @@ impl Memo {
         subject: &Subject<'_>,
         wish: Wish,
         resource: &Resource,
-    ) -> Option<bool> {
+    ) -> Option<Decided> {
         let remembered = self.keys.get(subject.key).filter(|r| r.is_of(subject))?;
-        match resource {
+        let byte = match resource {
             Resource::Deployment => remembered.deployment.get(wish),
             Resource::Tenant(id) if remembered.tenant.as_ref() == Some(id) => {
                 remembered.own.get(wish)
@@ -121,7 +137,28 @@ impl Memo {
                 let others = remembered.others.lock().unwrap_or_else(PoisonError::into_inner);
                 others.get(id)?.get(wish)
             }
+        };
+        match byte {
+            OPEN => None,
+            DENIED => Some(Decided::Denied),
+            allowed => {
+                let reasons = self.reasons.read().unwrap_or_else(PoisonError::into_inner);
+                reasons.get(usize::from(allowed - ALLOWED)).cloned().map(Decided::Allowed)
+            }
         }
+    }
+
+    /// The byte of a decision; none when there are more reasons than bytes.
+    fn byte(&self, decided: &Decided) -> Option<u8> {
+        let Decided::Allowed(because) = decided else { return Some(DENIED) };
+        let mut reasons = self.reasons.write().unwrap_or_else(PoisonError::into_inner);
+        let known = reasons.iter().position(|known| known == because);
+        let place = known.unwrap_or(reasons.len());
+        let byte = u8::try_from(place).ok()?.checked_add(ALLOWED)?;
+        if known.is_none() {
+            reasons.push(Arc::clone(because));
+        }
+        Some(byte)
     }
 
     /// Remembers a decision.
@@ -130,8 +167,9 @@ impl Memo {
         subject: &Subject<'_>,
         wish: Wish,
         resource: &Resource,
-        allowed: bool,
+        decided: &Decided,
     ) {
+        let Some(decided) = self.byte(decided) else { return };
         let known = self.keys.get(subject.key).filter(|r| r.is_of(subject));
         let remembered = known.unwrap_or_else(|| {
             let fresh = Arc::new(Remembered::of(subject, self.tools));
@@ -139,15 +177,15 @@ impl Memo {
             fresh
         });
         match resource {
-            Resource::Deployment => remembered.deployment.set(wish, allowed),
+            Resource::Deployment => remembered.deployment.set(wish, decided),
             Resource::Tenant(id) if remembered.tenant.as_ref() == Some(id) => {
-                remembered.own.set(wish, allowed);
+                remembered.own.set(wish, decided);
             }
             Resource::Tenant(id) => {
                 let mut others = remembered.others.lock().unwrap_or_else(PoisonError::into_inner);
                 if others.len() < MAX_OTHERS || others.contains_key(id) {
                     let table = others.entry(id.clone()).or_insert_with(|| Table::of(self.tools));
-                    table.set(wish, allowed);
+                    table.set(wish, decided);
                 }
             }
         }
@@ -201,10 +239,11 @@ mod tests {
         let key = KeyId::random(&OsEntropy);
         let caller = Subject { tenant: Some(&acme), ..Subject::of(&key, Role::Agent) };
         let resource = Resource::Tenant(acme.id.clone());
-        memo.remember(&caller, (Action::MemoryRead, None), &resource, true);
+        let allowed = Decided::Allowed(["p".into()].into());
+        memo.remember(&caller, (Action::MemoryRead, None), &resource, &allowed);
         let recall =
             |caller: &Subject<'_>| memo.recall(caller, (Action::MemoryRead, None), &resource);
-        assert_eq!(recall(&caller), Some(true));
+        assert_eq!(recall(&caller), Some(allowed));
         let act_as = [globex.label.clone()];
         for changed in [
             Subject { role: Role::Operator, ..caller },
@@ -228,6 +267,10 @@ mod tests {
         let key = KeyId::random(&OsEntropy);
         let caller = Subject { tenant: Some(&acme), ..Subject::of(&key, Role::Agent) };
         let tools = || ToolName::ALL.iter().copied().map(Some).chain([None]);
+        let said = |n: usize| match n % 2 {
+            0 => Decided::Allowed(["p".into()].into()),
+            _ => Decided::Denied,
+        };
         for resource in
             [Resource::Tenant(acme.id.clone()), Resource::Tenant(globex.id), Resource::Deployment]
         {
@@ -235,16 +278,16 @@ mod tests {
             for (n, tool) in tools().enumerate() {
                 let wish = (Action::MemoryRead, tool);
                 assert_eq!(apart.recall(&caller, wish, &resource), None, "{tool:?}");
-                apart.remember(&caller, wish, &resource, n % 2 == 0);
+                apart.remember(&caller, wish, &resource, &said(n));
             }
             for (n, tool) in tools().enumerate() {
                 let wish = (Action::MemoryRead, tool);
-                assert_eq!(apart.recall(&caller, wish, &resource), Some(n % 2 == 0), "{tool:?}");
+                assert_eq!(apart.recall(&caller, wish, &resource), Some(said(n)), "{tool:?}");
             }
-            together.remember(&caller, (Action::MemoryRead, None), &resource, true);
+            together.remember(&caller, (Action::MemoryRead, None), &resource, &said(0));
             for tool in tools() {
                 let wish = (Action::MemoryRead, tool);
-                assert_eq!(together.recall(&caller, wish, &resource), Some(true));
+                assert_eq!(together.recall(&caller, wish, &resource), Some(said(0)));
             }
         }
     }
@@ -257,7 +300,7 @@ mod tests {
         let resources: Vec<_> =
             (0..MAX_OTHERS + 10).map(|_| Resource::Tenant(TenantId::random(&OsEntropy))).collect();
         for resource in &resources {
-            memo.remember(&caller, (Action::Connect, None), resource, false);
+            memo.remember(&caller, (Action::Connect, None), resource, &Decided::Denied);
         }
         let recalled =
             resources.iter().filter_map(|r| memo.recall(&caller, (Action::Connect, None), r));
@@ -266,17 +309,34 @@ mod tests {
 
     proptest! {
         #[test]
-        fn two_bits_for_each_action(decided in prop::collection::vec((0..Action::ALL.len(), any::<bool>()), 0..40)) {
-            let decisions = Decisions::default();
+        fn what_was_decided_comes_back(
+            decided in prop::collection::vec((0..Action::ALL.len(), 0..4_usize), 0..40),
+        ) {
+            let memo = Memo::new(false);
+            let (acme, key) = (tenant("acme"), KeyId::random(&OsEntropy));
+            let caller = Subject { tenant: Some(&acme), ..Subject::of(&key, Role::Agent) };
+            let resource = Resource::Tenant(acme.id.clone());
             let mut model = HashMap::new();
-            for (n, allowed) in decided {
-                // A generation never decides the same question in two ways.
-                let allowed = *model.entry(n).or_insert(allowed);
-                decisions.set(Action::ALL[n], allowed);
+            for (n, reasons) in decided {
+                let because: Because = (0..reasons).map(|n| format!("p{n}").into()).collect();
+                let decided =
+                    if reasons == 0 { Decided::Denied } else { Decided::Allowed(because) };
+                memo.remember(&caller, (Action::ALL[n], None), &resource, &decided);
+                model.insert(n, decided);
                 for (m, action) in Action::ALL.iter().enumerate() {
-                    prop_assert_eq!(decisions.get(*action), model.get(&m).copied());
+                    prop_assert_eq!(memo.recall(&caller, (*action, None), &resource), model.get(&m).cloned());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn more_reasons_than_bytes_are_not_remembered_and_not_mistaken() {
+        let memo = Memo::new(false);
+        for n in 0..300 {
+            let because: Because = [format!("p{n}").into()].into();
+            let byte = memo.byte(&Decided::Allowed(because));
+            assert_eq!(byte, u8::try_from(n + 2).ok());
         }
     }
 }

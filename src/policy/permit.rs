@@ -6,7 +6,7 @@
 //! // i2_a_permit_cannot_be_built_outside_policy
 //! use memgate::{domain::{action::{Action, Resource}, key::KeyId}, policy::Permit};
 //! let key = KeyId::parse("000000000000").unwrap();
-//! let forged = Permit::new(Action::MemoryRead, Resource::Deployment, key);
+//! let forged = Permit::new(Action::MemoryRead, Resource::Deployment, key, [].into());
 //! ```
 //!
 //! ```compile_fail,E0451
@@ -14,7 +14,7 @@
 //! use memgate::{domain::{action::{Action, Resource}, key::KeyId, reach::Reach}, policy::Permit};
 //! let (action, resource) = (Action::MemoryRead, Resource::Deployment);
 //! let key = KeyId::parse("000000000000").unwrap();
-//! let forged = Permit { action, resource, key, reach: Reach::ALL };
+//! let forged = Permit { action, resource, key, reach: Reach::ALL, because: [].into() };
 //! ```
 //!
 //! ```compile_fail,E0599
@@ -24,12 +24,17 @@
 //! }
 //! ```
 
+use std::sync::Arc;
+
 use crate::domain::{
     action::{Access, Action, Resource},
     key::KeyId,
     reach::Reach,
     tenant::TenantId,
 };
+
+/// The ids of the policies that decided.
+pub type Because = Arc<[Box<str>]>;
 
 /// One allowed action on one resource. INVARIANT I2: only this room makes one; it is not
 /// `Clone`, so one decision opens one thing once.
@@ -39,11 +44,17 @@ pub struct Permit {
     resource: Resource,
     key: KeyId,
     reach: Reach,
+    because: Because,
 }
 
 impl Permit {
-    pub(in crate::policy) fn new(action: Action, resource: Resource, key: KeyId) -> Self {
-        Self { action, resource, key, reach: Reach::ALL }
+    pub(in crate::policy) fn new(
+        action: Action,
+        resource: Resource,
+        key: KeyId,
+        because: Because,
+    ) -> Self {
+        Self { action, resource, key, reach: Reach::ALL, because }
     }
 
     /// The same, for the memories in reach of the key.
@@ -82,5 +93,11 @@ impl Permit {
     #[must_use]
     pub fn key(&self) -> &KeyId {
         &self.key
+    }
+
+    /// The policies that permit it.
+    #[must_use]
+    pub fn because(&self) -> &Because {
+        &self.because
     }
 }

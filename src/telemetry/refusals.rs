@@ -14,7 +14,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::domain::{
     action::{Action, Resource},
@@ -29,48 +29,67 @@ pub const MAX_STRANGERS: usize = 1024;
 /// Policies that are named of one refusal.
 const MAX_RULES: usize = 16;
 
-/// Who said no, in the order in which a request meets them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layer {
+macro_rules! layers {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
+        /// Who said no, in the order in which a request meets them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Layer { $($(#[$doc])* $name,)+ }
+
+        impl Layer {
+            /// The name in answers to operators and in records.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+        }
+    };
+}
+
+layers! {
     /// The size of the request's head.
-    Head,
+    Head = "head",
     /// Whom it was addressed to.
-    Host,
+    Host = "host",
     /// The web page it came from.
-    Origin,
+    Origin = "origin",
     /// Plain HTTP where HTTPS is required.
-    Https,
+    Https = "https",
     /// The size or the pace of its body.
-    Body,
+    Body = "body",
     /// Requests of one address.
-    AddressLimit,
+    AddressLimit = "address_limit",
     /// No such path, or not with this method.
-    Route,
+    Route = "route",
     /// The key.
-    Credential,
+    Credential = "credential",
     /// Requests of one key.
-    KeyLimit,
+    KeyLimit = "key_limit",
     /// Requests, sessions and streams of one tenant at once.
-    Places,
+    Places = "places",
     /// The role of the key, or a policy about the route.
-    RoutePolicy,
+    RoutePolicy = "route_policy",
     /// The route's own rules: a body, an id.
-    Handler,
+    Handler = "handler",
     /// The shape of an MCP message, its headers, its revision.
-    Protocol,
+    Protocol = "protocol",
     /// A session that is unknown, somebody else's or ended.
-    Session,
+    Session = "session",
     /// A tool that this key does not see.
-    Tool,
+    Tool = "tool",
     /// An argument of a tool.
-    Arguments,
+    Arguments = "arguments",
     /// Tool calls of one key.
-    ToolLimit,
+    ToolLimit = "tool_limit",
     /// A policy about what the tool does.
-    ToolPolicy,
+    ToolPolicy = "tool_policy",
     /// No rule: something broke or took too long.
-    Failure,
+    Failure = "failure",
+}
+
+impl Serialize for Layer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 /// What a layer knows about its refusal. Rides on the answer, beside the bytes that the caller

@@ -6,7 +6,7 @@
 use crate::source::{Tree, shipped, without_literals};
 
 /// The rooms, in the order in which a request earns its rights.
-pub(crate) const ROOMS: [&str; 16] = [
+pub(crate) const ROOMS: [&str; 17] = [
     "domain",
     "config",
     "telemetry",
@@ -15,6 +15,7 @@ pub(crate) const ROOMS: [&str; 16] = [
     "limits",
     "auth",
     "policy",
+    "audit",
     "store",
     "tools",
     "mcp",

@@ -9,6 +9,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
+use super::data_dir::sync_parent;
 use crate::domain::{Error, Kind, Result, secret::Secret};
 
 /// Writes `secret` and a line end to a new file that only its owner can read. It survives a
@@ -35,7 +36,7 @@ pub fn write_text(path: &Path, text: &str) -> Result<()> {
         let _ = fs::remove_file(path);
         return Err(refused(path, cause));
     }
-    crate::db::data_dir::sync_parent(path)
+    sync_parent(path)
 }
 
 fn refused(path: &Path, cause: io::Error) -> Error {

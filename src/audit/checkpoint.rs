@@ -1,0 +1,196 @@
+//! Signatures: from time to time the head of the chain is signed with an Ed25519 key.
+//!
+//! A chain alone holds against whoever cannot write the whole of it anew. A signed head holds
+//! against whoever cannot reach the key. The key lies beside the log unless `audit.signing_key`
+//! names a better place; its public half is `signing.pub`, and who verifies should keep a copy
+//! of it elsewhere.
+
+use std::{fmt, fs, path::Path};
+
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+use rcgen::{KeyPair, PKCS_ED25519, PublicKeyData as _, SigningKey as _};
+use zeroize::Zeroizing;
+
+use super::chain::Hash;
+use crate::{
+    db::secret_file,
+    domain::{Error, Kind, Result},
+};
+
+/// The name of the private key's file in the audit directory: PKCS #8 in PEM.
+pub const PRIVATE_FILE: &str = "signing.key";
+/// The name of the public key's file: 32 bytes in base64 and a newline.
+pub const PUBLIC_FILE: &str = "signing.pub";
+
+/// Signs heads.
+pub struct Signer {
+    pair: KeyPair,
+    public: PublicKey,
+}
+
+impl Signer {
+    /// With the key at `path`; without one, with that in `directory`, which is made when it is
+    /// missing. The public half is written to `directory`.
+    ///
+    /// # Errors
+    /// `Unavailable` when a file cannot be read or written, or holds no Ed25519 key.
+    pub(in crate::audit) fn open(directory: &Path, path: Option<&Path>) -> Result<Self> {
+        let own = directory.join(PRIVATE_FILE);
+        if path.is_none() && !own.exists() {
+            let pair = KeyPair::generate_for(&PKCS_ED25519).map_err(Error::internal)?;
+            secret_file::write_text(&own, &Zeroizing::new(pair.serialize_pem()))?;
+        }
+        let signer = Self::read(path.unwrap_or(&own))?;
+        let (text, public) = (format!("{}\n", signer.public), directory.join(PUBLIC_FILE));
+        if fs::read_to_string(&public).ok().as_deref() != Some(&text) {
+            let failed = |e| {
+                let sentence = format!("{} cannot be written", public.display());
+                Error::new(Kind::Unavailable, sentence).caused_by(e)
+            };
+            fs::write(&public, text).map_err(failed)?;
+        }
+        Ok(signer)
+    }
+
+    fn read(path: &Path) -> Result<Self> {
+        let bad = |cause: Box<dyn std::error::Error + Send + Sync>| {
+            let sentence = format!(
+                "the audit log's signing key {} cannot be used; it must be an Ed25519 key in PEM, \
+                 as `openssl genpkey -algorithm ed25519` makes one",
+                path.display()
+            );
+            Error::new(Kind::Unavailable, sentence).caused_by(cause)
+        };
+        let text = Zeroizing::new(fs::read_to_string(path).map_err(|e| bad(e.into()))?);
+        let pair =
+            KeyPair::from_pem_and_sign_algo(&text, &PKCS_ED25519).map_err(|e| bad(e.into()))?;
+        let public =
+            PublicKey(pair.der_bytes().try_into().map_err(|_| bad("another kind".into()))?);
+        Ok(Self { pair, public })
+    }
+
+    /// Who verifies needs this.
+    #[must_use]
+    pub fn public(&self) -> PublicKey {
+        self.public
+    }
+
+    /// Signs that record `seq` has this hash, as of `time`.
+    ///
+    /// # Errors
+    /// `Internal` when the library refuses.
+    pub(in crate::audit) fn sign(&self, seq: u64, hash: &Hash, time: Timestamp) -> Result<String> {
+        let signature = self.pair.sign(&message(seq, hash, time)).map_err(Error::internal)?;
+        Ok(STANDARD.encode(signature))
+    }
+}
+
+/// SECURITY: the key is never printed.
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signer({})", self.public)
+    }
+}
+
+/// The public half.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PublicKey([u8; 32]);
+
+impl PublicKey {
+    /// Reads base64 of 32 bytes.
+    ///
+    /// # Errors
+    /// `BadInput` for anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        let bytes = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or_else(|| {
+            Error::bad_input("not a public key; it is the one line of `signing.pub`, 44 characters")
+        })
+    }
+
+    /// The key in `directory`.
+    ///
+    /// # Errors
+    /// `BadInput` when there is none.
+    pub fn read(directory: &Path) -> Result<Self> {
+        let path = directory.join(PUBLIC_FILE);
+        let text = fs::read_to_string(&path).map_err(|e| {
+            let sentence =
+                format!("{} cannot be read; name the key with `--public-key`", path.display());
+            Error::bad_input(sentence).caused_by(e)
+        })?;
+        Self::parse(&text)
+    }
+
+    /// Whether this is the signature of that head.
+    #[must_use]
+    pub(in crate::audit) fn signed(
+        &self,
+        seq: u64,
+        hash: &Hash,
+        time: Timestamp,
+        signature: &str,
+    ) -> bool {
+        let Ok(signature) = STANDARD.decode(signature) else { return false };
+        let key = UnparsedPublicKey::new(&ED25519, self.0);
+        key.verify(&message(seq, hash, time), &signature).is_ok()
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&STANDARD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What is signed. The first line keeps a signature from being of use for anything else.
+fn message(seq: u64, hash: &Hash, time: Timestamp) -> Vec<u8> {
+    format!("memgate audit head v1\n{seq}\n{hash}\n{time}\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_signed_and_nothing_but_that_head() {
+        let directory = tempfile::tempdir().unwrap();
+        let signer = Signer::open(directory.path(), None).unwrap();
+        let (hash, time) = (Hash::GENESIS.then("x"), Timestamp::UNIX_EPOCH);
+        let signature = signer.sign(7, &hash, time).unwrap();
+        let public = PublicKey::read(directory.path()).unwrap();
+        assert_eq!(public, Signer::open(directory.path(), None).unwrap().public());
+        assert!(public.signed(7, &hash, time, &signature));
+        assert!(!public.signed(8, &hash, time, &signature));
+        assert!(!public.signed(7, &Hash::GENESIS, time, &signature));
+        assert!(!public.signed(7, &hash, Timestamp::MIN, &signature));
+        assert!(!public.signed(7, &hash, time, "nonsense"));
+        let elsewhere = tempfile::tempdir().unwrap();
+        let other = Signer::open(elsewhere.path(), None).unwrap().public();
+        assert!(!other.signed(7, &hash, time, &signature));
+    }
+
+    #[test]
+    fn the_key_can_lie_elsewhere_and_must_be_one() {
+        let (directory, safe) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = safe.path().join("key.pem");
+        fs::write(&path, "not a key").unwrap();
+        let error = Signer::open(directory.path(), Some(&path)).unwrap_err();
+        assert!(error.to_string().contains("openssl genpkey"), "{error}");
+        let ecdsa = KeyPair::generate().unwrap().serialize_pem();
+        fs::write(&path, ecdsa).unwrap();
+        assert!(Signer::open(directory.path(), Some(&path)).is_err(), "another kind of key");
+        fs::write(&path, KeyPair::generate_for(&PKCS_ED25519).unwrap().serialize_pem()).unwrap();
+        let signer = Signer::open(directory.path(), Some(&path)).unwrap();
+        assert_eq!(PublicKey::read(directory.path()).unwrap(), signer.public());
+        assert!(!directory.path().join(PRIVATE_FILE).exists());
+    }
+}

@@ -1,0 +1,180 @@
+//! Takes records from everywhere, and writes them in order and in groups.
+//!
+//! Whoever records something hands it over and goes on; who must not answer before it is on the
+//! disk waits for a [`Receipt`]. One thread writes: what came in while it waited for the disk is
+//! its next group. A failing disk loses nothing: records wait in memory, changes are refused
+//! ([`Recorder::admit`]), and when too many wait, everything is.
+
+mod queue;
+mod writer;
+
+use std::{fmt, sync::Arc};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+
+use self::{
+    queue::{Admission, Queue},
+    writer::Writer,
+};
+use super::{
+    Log, Record,
+    digest::{Digester, Digests},
+    head::Head,
+};
+use crate::{
+    domain::{Error, Kind, Result, action::Access, clock::Clock},
+    telemetry::refusals::Layer,
+};
+
+/// Records decisions.
+pub struct Recorder {
+    queue: Arc<Queue>,
+    digester: Digester,
+    clock: Arc<dyn Clock>,
+    tasks: TaskTracker,
+}
+
+/// The log as operators see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The last record.
+    pub head: Head,
+    /// The last record that a signature speaks of.
+    pub signed: Head,
+    /// The key that signs, in base64.
+    pub public_key: String,
+    /// Records that wait to be written.
+    pub waiting: usize,
+    /// Records that could not be kept because too many waited.
+    pub lost: u64,
+    /// Whether the log takes records.
+    pub writable: bool,
+    /// What was not as it was left; `memgate audit verify` says more.
+    pub trouble: Vec<String>,
+}
+
+/// Tells when a record is on the disk.
+#[derive(Debug)]
+#[must_use = "the record is not on the disk before this says so"]
+pub struct Receipt(oneshot::Receiver<()>);
+
+impl Receipt {
+    /// Waits until the record survives a power cut.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be written.
+    pub async fn written(self) -> Result<()> {
+        self.0.await.map_err(|_| unwritable())
+    }
+}
+
+impl Recorder {
+    /// Begins to write to `log`, on a thread of its own that ends with [`close`](Self::close).
+    /// Must be called within a runtime.
+    #[must_use]
+    pub fn start(log: Log, clock: Arc<dyn Clock>) -> Self {
+        let (digester, tasks) = (log.digester().clone(), TaskTracker::new());
+        let queue = Arc::new(Queue::new(status(&log)));
+        let writer = Writer::new(log, Arc::clone(&queue), Arc::clone(&clock));
+        tasks.spawn_blocking(move || writer.run());
+        tasks.close();
+        Self { queue, digester, clock, tasks }
+    }
+
+    /// Whether something may be done that will have to be recorded. INVARIANT I10: asked before
+    /// a change is made (`i10_without_a_log_nothing_changes`).
+    ///
+    /// # Errors
+    /// `Unavailable` for a change while the log cannot be written, and for everything while too
+    /// many records wait.
+    pub fn admit(&self, access: Access) -> Result<()> {
+        match (self.queue.admission(), access) {
+            (Admission::All, _) | (Admission::Reads, Access::Read) => Ok(()),
+            _ => Err(unwritable()),
+        }
+    }
+
+    /// Records something that need not be on the disk before anybody hears of it.
+    pub fn record(&self, record: &Record<'_>) {
+        if let Some(object) = self.object(record) {
+            self.queue.push(object, None);
+        }
+    }
+
+    /// Records something that must be on the disk before anybody hears of it.
+    pub fn record_durably(&self, record: &Record<'_>) -> Receipt {
+        let (done, receipt) = oneshot::channel();
+        if let Some(object) = self.object(record) {
+            self.queue.push(object, Some(done));
+        }
+        Receipt(receipt)
+    }
+
+    /// Records a refusal that anybody can cause; of very many, only some each.
+    pub fn record_refusal(&self, layer: Layer, record: &Record<'_>) {
+        if self.queue.admits(self.clock.monotonic(), layer) {
+            self.record(record);
+        }
+    }
+
+    /// What stands in a record for these arguments, whose names are declared ones.
+    #[must_use]
+    pub fn digests(&self, arguments: &Map<String, Value>) -> Digests {
+        self.digester.arguments(arguments)
+    }
+
+    /// The log as operators see it.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.queue.status()
+    }
+
+    /// Writes what waits, signs the head, and returns when nothing runs any more.
+    pub async fn close(&self) {
+        self.queue.close();
+        self.tasks.wait().await;
+    }
+
+    fn object(&self, record: &Record<'_>) -> Option<String> {
+        record
+            .object(self.clock.now())
+            .inspect_err(|error| tracing::error!(%error, "a record could not be made"))
+            .ok()
+    }
+}
+
+/// A recorder that nobody closed has nobody to wait for it either.
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Recorder({})", self.status().head)
+    }
+}
+
+fn status(log: &Log) -> Status {
+    Status {
+        head: log.last(),
+        signed: log.signed(),
+        public_key: log.public_key().to_string(),
+        waiting: 0,
+        lost: 0,
+        writable: true,
+        trouble: log.trouble().to_vec(),
+    }
+}
+
+fn unwritable() -> Error {
+    let sentence = "the audit log cannot be written, so nothing is changed; retry later";
+    Error::new(Kind::Unavailable, sentence)
+}
+
+#[cfg(test)]
+mod tests;

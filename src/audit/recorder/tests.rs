@@ -1,0 +1,111 @@
+//! Order, waiting, failing disks, the end.
+
+use std::{fs, sync::Arc};
+
+use super::*;
+use crate::audit::{
+    Event, Outcome,
+    read::{Filter, Reader},
+    testing::Scene,
+};
+
+fn record(what: &str) -> Record<'_> {
+    Record::new(Event::Call, what, Outcome::Allowed)
+}
+
+fn written(scene: &Scene) -> Vec<String> {
+    let mut found = Vec::new();
+    Reader::new(scene.directory(), Filter::default())
+        .read(&mut |shown| {
+            found.push(shown.members["what"].as_str().unwrap().to_owned());
+            Ok(())
+        })
+        .unwrap();
+    found
+}
+
+#[tokio::test]
+async fn i10_a_record_that_somebody_waits_for_is_there_when_he_goes_on() {
+    let scene = Scene::new();
+    let recorder = Recorder::start(scene.open(), scene.clock.clone());
+    recorder.record(&record("a"));
+    recorder.record_durably(&record("b")).written().await.unwrap();
+    assert_eq!(written(&scene), ["a", "b"]);
+    recorder.close().await;
+    assert!(scene.verify().sound);
+    assert!(recorder.admit(Access::Read).is_err(), "nobody writes any more");
+    assert!(recorder.record_durably(&record("c")).written().await.is_err());
+    assert_eq!(recorder.status().lost, 1);
+}
+
+#[tokio::test]
+async fn what_many_say_at_once_is_written_once_each_and_before_the_end() {
+    let scene = Scene::new();
+    let recorder = Arc::new(Recorder::start(scene.open(), scene.clock.clone()));
+    let speakers: Vec<_> = (0..8)
+        .map(|n| {
+            let recorder = Arc::clone(&recorder);
+            tokio::spawn(async move {
+                for m in 0..50 {
+                    let what = format!("{n}-{m}");
+                    if m % 5 == 0 {
+                        recorder.record_durably(&record(&what)).written().await.unwrap();
+                    } else {
+                        recorder.record(&record(&what));
+                    }
+                }
+            })
+        })
+        .collect();
+    for speaker in speakers {
+        speaker.await.unwrap();
+    }
+    recorder.close().await;
+    let said = written(&scene);
+    for n in 0..8 {
+        let of: Vec<_> = said.iter().filter(|what| what.starts_with(&format!("{n}-"))).collect();
+        let order: Vec<_> = (0..50).map(|m| format!("{n}-{m}")).collect();
+        assert_eq!(of, order.iter().collect::<Vec<_>>());
+    }
+    assert!(scene.verify().sound);
+    assert_eq!(recorder.status().waiting, 0);
+}
+
+#[tokio::test]
+async fn i7_refusals_without_end_are_counted_and_the_count_is_recorded() {
+    let scene = Scene::new();
+    let recorder = Recorder::start(scene.open(), scene.clock.clone());
+    for _ in 0..1_000 {
+        recorder.record_refusal(Layer::Credential, &record("knock"));
+    }
+    recorder.close().await;
+    let said = written(&scene);
+    assert_eq!(said.iter().filter(|what| *what == "knock").count(), 100);
+    let lines = scene.lines().join("\n");
+    assert!(lines.contains("credential 900"), "{lines}");
+}
+
+/// The directory is taken away and the file too: nothing can be written, whoever we are.
+#[tokio::test]
+async fn i10_without_a_log_nothing_changes() {
+    let mut scene = Scene::new();
+    scene.settings.segment_bytes = 1;
+    let recorder = Recorder::start(scene.open(), scene.clock.clone());
+    recorder.record_durably(&record("before")).written().await.unwrap();
+    assert!(recorder.admit(Access::Write).is_ok());
+    let (there, aside) = (scene.directory(), scene.temp.path().join("aside"));
+    fs::rename(&there, &aside).unwrap();
+    let error = recorder.record_durably(&record("during")).written().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert!(recorder.admit(Access::Write).is_err());
+    assert!(recorder.admit(Access::Read).is_ok(), "reading goes on");
+    assert!(!recorder.status().writable);
+    fs::rename(&aside, &there).unwrap();
+    // Only as long as a disk needs to be tried again.
+    while recorder.admit(Access::Write).is_err() {
+        tokio::task::yield_now().await;
+    }
+    recorder.close().await;
+    assert_eq!(written(&scene), ["before", "during"], "nothing that was said is lost");
+    assert!(scene.verify().sound, "{:?}", scene.verify());
+}
