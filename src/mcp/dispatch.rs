@@ -102,10 +102,9 @@ impl Dispatch {
         arguments: Map<String, Value>,
     ) -> Option<Result<Answer>> {
         let principal = &visit.known().principal;
-        let tool = self
-            .catalogue
-            .visible(principal.packs(), !principal.act_as().is_empty(), principal.bounds())
-            .find(|tool| tool.spec().name == name);
+        let (packs, acts) = (principal.packs(), !principal.act_as().is_empty());
+        let is_seen = |spec: &ToolSpec| spec.is_seen(packs, acts, principal.bounds());
+        let tool = self.catalogue.get(name).filter(|tool| is_seen(tool.spec()));
         let Some(tool) = tool else {
             let why = Why::new(Layer::Tool, "this key sees no tool of that name");
             self.note(visit, None, why);

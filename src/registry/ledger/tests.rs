@@ -380,7 +380,7 @@ fn the_client_of_a_session_is_what_its_key_was_used_by() {
     key.mark_used(now(&deployment), address(1));
     registry.ledger.enter(caller(&key, "cursor")).unwrap();
     assert_eq!(key.last_use().unwrap().client.as_deref(), Some("cursor"));
-    registry.ledger.reserve(caller(&key, "claude")).unwrap().bind("p1");
+    let _session = registry.ledger.reserve(caller(&key, "claude")).unwrap().bind("p1");
     assert_eq!(key.last_use().unwrap().client.as_deref(), Some("claude"));
     registry.ledger.enter(caller(&key, "cursor")).unwrap();
     assert_eq!(key.last_use().unwrap().client.as_deref(), Some("cursor"));

@@ -104,10 +104,6 @@ fn i3_a_damaged_row_stops_the_start() {
         "INSERT INTO api_key (id, role, name, act_as, created_at, tag, hash)
          VALUES ('AAAAAAAAAAAA', 'operator', '', '[]', '2026-11-21T12:00:00Z', 0, 'plain')",
         "UPDATE session_totals SET calls = -1",
-        "INSERT INTO api_key (id, role, name, act_as, created_at, tag, hash, bounds)
-         VALUES ('aaaaaaaaaaaa', 'operator', '', '[]', '2026-11-21T12:00:00Z', 0,
-                 '$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
-                 '{\"budget\":1}')",
     ];
     for statement in bad {
         let (_temp, data_dir) = directory();
@@ -119,6 +115,36 @@ fn i3_a_damaged_row_stops_the_start() {
         let refused = control.load(&TagKey([0; 32]), clock().now()).unwrap_err();
         assert_eq!(refused.kind(), Kind::Unavailable, "{statement}");
     }
+}
+
+#[test]
+fn i3_a_bound_that_nobody_knows_stops_the_start() {
+    let (_temp, data_dir) = directory();
+    let control = SqliteControl::open(&data_dir, clock()).unwrap();
+    let hash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA\
+                $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let insert = "INSERT INTO api_key (id, role, name, act_as, created_at, tag, hash)
+                  VALUES ('aaaaaaaaaaaa', 'operator', '', '[]', '2026-11-21T12:00:00Z', 0, ?1)";
+    control.database().execute(insert, [hash]).unwrap();
+    let bound = |json: &str| {
+        let set = control.database().execute("UPDATE api_key SET bounds = ?1", [json]);
+        set.map(|_| control.load(&TagKey([0; 32]), clock().now()).is_ok())
+    };
+    for good in ["{}", r#"{"access":"read"}"#, r#"{"hours":"daily 08:00-18:00 UTC"}"#] {
+        assert_eq!(bound(good), Ok(true), "{good}");
+    }
+    for bad in [
+        r#"{"budget":1}"#,
+        r#"{"tools":["fly"]}"#,
+        r#"{"tags":[]}"#,
+        r#"{"access":"none"}"#,
+        r#"{"hours":"mon 08:00-18:00 Nowhere"}"#,
+        "[]",
+        "null",
+    ] {
+        assert_eq!(bound(bad), Ok(false), "{bad}");
+    }
+    assert!(bound("{").is_err(), "not even JSON");
 }
 
 #[test]
