@@ -79,11 +79,11 @@ impl Hours {
 
     /// The days as single ones and ranges, from Monday on.
     fn ranges(&self, dash: &str) -> Vec<String> {
-        let on = |day: usize| day < DAYS.len() && self.days & (1 << day) != 0;
+        let on = |day: usize| self.days & (1 << day) != 0;
         let mut ranges = Vec::new();
         let mut day = 0;
         while let Some(first) = DAYS.get(day) {
-            let end = (day..).take_while(|d| on(*d)).count();
+            let end = (day..DAYS.len()).take_while(|d| on(*d)).count();
             match (end, DAYS.get(day + end.saturating_sub(1))) {
                 (0, _) | (_, None) => {}
                 (1, _) => ranges.push((*first).to_owned()),

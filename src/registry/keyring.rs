@@ -44,6 +44,7 @@ use crate::{
         rate_class::RateClass,
         secret::Secret,
         tenant::{Tenant, TenantLabel},
+        tool::ToolName,
     },
 };
 
@@ -146,7 +147,9 @@ impl Keyring {
             tenant: new.tenant,
             name: new.name,
             // Who names single tools means the packs that they are of.
-            packs: new.packs.or_else(|| Some(new.bounds.tools?.iter().map(|t| t.pack()).collect())),
+            packs: new
+                .packs
+                .or_else(|| Some(new.bounds.tools?.iter().map(ToolName::pack).collect())),
             act_as: new.act_as,
             bounds: new.bounds,
             created_at: now,

@@ -35,9 +35,10 @@ impl KeyRecord {
         } else if let Some(packs) = self.packs {
             let none = packs.iter().next().is_none();
             let packs = list(packs.iter(), " and ");
-            let _ = match none {
-                true => write!(text, ", without any tool"),
-                false => write!(text, ", by the tools of {packs}"),
+            let _ = if none {
+                write!(text, ", without any tool")
+            } else {
+                write!(text, ", by the tools of {packs}")
             };
         }
         if let Some(networks) = &bounds.from {

@@ -6,7 +6,11 @@ use jiff::Timestamp;
 
 use super::NewKey;
 use crate::domain::{
-    Error, Result, client::is_hidden, key::Role, rate_class::RateClass, tool::ToolName,
+    Error, Result,
+    client::is_hidden,
+    key::Role,
+    rate_class::RateClass,
+    tool::{ToolName, Tools},
 };
 
 /// The longest name of a key, in characters.
@@ -48,7 +52,7 @@ pub(super) fn check(new: &NewKey, classes: &BTreeSet<RateClass>, now: Timestamp)
 /// somebody's mistake.
 fn fits(new: &NewKey, classes: &BTreeSet<RateClass>) -> Result<()> {
     let bounds = &new.bounds;
-    let tools = || bounds.tools.into_iter().flat_map(|tools| tools.iter());
+    let tools = || bounds.tools.into_iter().flat_map(Tools::iter);
     if let Some(packs) = new.packs
         && let Some(tool) = tools().find(|tool| !packs.contains(tool.pack()))
     {

@@ -337,10 +337,10 @@ fn i9_a_session_ends_with_its_secret() {
     moves.presented(new);
     moves.presented(old);
     stays.presented(old);
-    deployment.clock.advance(hour - Duration::from_millis(1));
+    deployment.clock.advance(Duration::from_mins(59));
     registry.sweep().unwrap();
     assert!([&stateless, &stays, &moves].iter().all(|s| !s.ended().is_cancelled()));
-    deployment.clock.advance(Duration::from_millis(1));
+    deployment.clock.advance(Duration::from_mins(1));
     registry.sweep().unwrap();
     assert!(stateless.ended().is_cancelled() && stays.ended().is_cancelled());
     assert!(!moves.ended().is_cancelled());
@@ -361,10 +361,10 @@ fn i9_a_session_ends_with_its_keys_hours() {
     let (key, _) = registry.keys.create(new).unwrap();
     let session = registry.ledger.reserve(caller(&key, "c")).unwrap().bind("p1");
     let stream = session.stream();
-    deployment.clock.advance(Duration::from_mins(60) - Duration::from_secs(1));
+    deployment.clock.advance(Duration::from_mins(59));
     registry.sweep().unwrap();
     assert!(!session.ended().is_cancelled());
-    deployment.clock.advance(Duration::from_secs(1));
+    deployment.clock.advance(Duration::from_mins(1));
     registry.sweep().unwrap();
     assert!(session.ended().is_cancelled() && !key.gone.is_cancelled());
     drop(stream);
