@@ -4,7 +4,7 @@
 //! Without one, the command takes the lock and opens the registry itself. Both give the same
 //! records as JSON, so that `--json` prints the same either way.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -20,14 +20,18 @@ use crate::{
     db::paths::Paths,
     domain::{
         Error, Result,
+        action::Action,
         bounds::Bounds,
         key::{KeyId, Role},
         pack::Packs,
         secret::Secret,
-        tenant::TenantLabel,
+        tenant::{Tenant, TenantLabel},
     },
     http::admin::keys::Shown,
-    registry::keyring::{Key, NewKey},
+    registry::{
+        Registry,
+        keyring::{Key, NewKey},
+    },
 };
 
 /// Tenants and keys, wherever they are.
@@ -90,7 +94,11 @@ impl Registrar {
     pub fn create_tenant(&self, label: &TenantLabel) -> Result<Value> {
         match self {
             Self::Running(client) => client.post("/admin/tenants", &json!({ "label": label })),
-            Self::Direct(direct) => record(&direct.registry.tenants.create(label)?),
+            Self::Direct(direct) => {
+                let made = direct.registry.tenants.create(label);
+                let id = |tenant: &Tenant| tenant.id.to_string();
+                record(&direct.recorded(Action::TenantCreate, id, made)?)
+            }
         }
     }
 
@@ -129,7 +137,12 @@ impl Registrar {
     pub fn create_key(&self, wish: Wish) -> Result<(Value, Secret)> {
         match self {
             Self::Running(client) => with_secret(client.post("/admin/keys", &wish.body()?)?),
-            Self::Direct(direct) => create_key(direct, wish),
+            Self::Direct(direct) => {
+                let made = make_key(&direct.registry, wish);
+                let id = |(key, _): &(Arc<Key>, Secret)| key.record.id.to_string();
+                let (key, secret) = direct.recorded(Action::KeyCreate, id, made)?;
+                Ok((key_record(&key, direct.clock.now())?, secret))
+            }
         }
     }
 
@@ -145,8 +158,10 @@ impl Registrar {
                 with_secret(client.post(&format!("/admin/keys/{id}/rotate"), &body)?)
             }
             Self::Direct(direct) => {
-                let rotated = direct.registry.keys.rotate(id, overlap)?;
-                let (key, secret) = rotated.ok_or_else(|| Error::not_found("key"))?;
+                let rotated = direct.registry.keys.rotate(id, overlap);
+                let rotated = rotated.and_then(|r| r.ok_or_else(|| Error::not_found("key")));
+                let (key, secret) =
+                    direct.recorded(Action::KeyRotate, |_| id.to_string(), rotated)?;
                 Ok((key_record(&key, direct.clock.now())?, secret))
             }
         }
@@ -159,8 +174,12 @@ impl Registrar {
     pub fn revoke_key(&self, id: &KeyId) -> Result<()> {
         match self {
             Self::Running(client) => client.delete(&format!("/admin/keys/{id}")),
-            Self::Direct(direct) if direct.registry.keys.revoke(id)? => Ok(()),
-            Self::Direct(_) => Err(Error::not_found("key")),
+            Self::Direct(direct) => {
+                let done = direct.registry.keys.revoke(id).and_then(|was_there| {
+                    was_there.then_some(()).ok_or_else(|| Error::not_found("key"))
+                });
+                direct.recorded(Action::KeyRevoke, |()| id.to_string(), done)
+            }
         }
     }
 }
@@ -173,13 +192,12 @@ fn with_secret(mut answer: Value) -> Result<(Value, Secret)> {
     }
 }
 
-fn create_key(direct: &Control, wish: Wish) -> Result<(Value, Secret)> {
-    let registry = &direct.registry;
+fn make_key(registry: &Registry, wish: Wish) -> Result<(Arc<Key>, Secret)> {
     let find = |label: TenantLabel| {
         registry.tenants.by_label(&label).ok_or_else(|| Error::not_found("tenant"))
     };
     let tenant = wish.tenant.map(find).transpose()?;
-    let (key, secret) = registry.create_key(NewKey {
+    registry.create_key(NewKey {
         role: wish.role,
         tenant,
         name: wish.name,
@@ -187,8 +205,7 @@ fn create_key(direct: &Control, wish: Wish) -> Result<(Value, Secret)> {
         act_as: wish.act_as,
         bounds: wish.bounds,
         expires_at: wish.expires_at,
-    })?;
-    Ok((key_record(&key, direct.clock.now())?, secret))
+    })
 }
 
 impl Wish {

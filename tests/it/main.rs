@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod administration;
+mod audit;
 mod capabilities;
 mod disk;
 mod durability;

@@ -10,7 +10,7 @@ use http::Request;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::exchange::{blocking, created, done, id, id_before, ok, read};
+use super::exchange::{about, blocking, created, done, id, id_before, ok, read};
 use crate::{
     config::form::time,
     domain::{
@@ -174,7 +174,7 @@ pub(in crate::http) async fn create(
     let id = &key.record.id;
     tracing::info!(key = %id, %role, "a key was made");
     let made = Made { key: Shown::of(&key, state.clock.now()), secret: secret.expose() };
-    Ok(created(&format!("/admin/keys/{id}"), &made))
+    Ok(about(id, created(&format!("/admin/keys/{id}"), &made)))
 }
 
 /// `POST /admin/keys/{id}/rotate`: a new secret, and how long the one before it still works.
@@ -194,7 +194,8 @@ pub(in crate::http) async fn rotate(
     let rotated = blocking(&state, move |state| state.registry.keys.rotate(&wanted, overlap));
     let (key, secret) = rotated.await?.ok_or_else(unknown)?;
     tracing::info!(key = %id, overlap_seconds = overlap.as_secs(), "a key has a new secret");
-    Ok(ok(&Made { key: Shown::of(&key, state.clock.now()), secret: secret.expose() }))
+    let made = Made { key: Shown::of(&key, state.clock.now()), secret: secret.expose() };
+    Ok(about(id, ok(&made)))
 }
 
 /// `DELETE /admin/keys/{id}`: when it answers, no request with the key succeeds (I9).
@@ -208,7 +209,7 @@ pub(in crate::http) async fn revoke(
         return Err(unknown());
     }
     tracing::info!(key = %id, "a key was revoked");
-    Ok(done())
+    Ok(about(id, done()))
 }
 
 fn parsed(id: &str) -> Result<KeyId, Refusal> {

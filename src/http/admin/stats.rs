@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::exchange::ok;
 use crate::{
+    audit::recorder,
     config::posture::Report,
     db::disk::Disk,
     domain::key::KeyId,
@@ -43,6 +44,7 @@ struct Stats {
     keys_unused: Named,
     tls: Option<TlsStatus>,
     policy: policy::Status,
+    audit: recorder::Status,
     posture: Report,
 }
 
@@ -105,6 +107,7 @@ pub(in crate::http) async fn show(
         keys_unused: Named::with(&keys, now, Attention::Unused),
         tls: state.certificates.as_ref().map(|certificates| certificates.status()),
         policy: state.engine.status(),
+        audit: state.audit.status(),
         posture: state.posture.report().trouble(),
     }))
 }
