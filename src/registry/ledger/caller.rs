@@ -8,15 +8,18 @@ use std::{
 
 use crate::{
     domain::{Error, Result, client::ClientInfo, tenant::Tenant},
-    registry::keyring::Key,
+    registry::keyring::{Key, Proof},
 };
 
 /// Who is calling; `auth::Principal::caller` makes one. Two callers are the same when key,
-/// client, revision and address are: the tenant follows from the key (I1).
+/// secret, client, revision and address are: the tenant follows from the key (I1), and what an old
+/// secret has open ends with it while the new one's goes on.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The key, which names the tenant and tells when it is gone.
     pub key: Arc<Key>,
+    /// How its secret was recognised; callers without a made key have none.
+    pub proof: Option<Arc<Proof>>,
     /// What the client says it is.
     pub client: ClientInfo,
     /// The protocol revision in use.
@@ -34,11 +37,17 @@ impl Caller {
             .as_ref()
             .ok_or_else(|| Error::forbidden("an operator key opens no memory; use an agent key"))
     }
+
+    /// The proof as a thing: every secret has one of its own.
+    fn secret(&self) -> Option<*const Proof> {
+        self.proof.as_ref().map(Arc::as_ptr)
+    }
 }
 
 impl PartialEq for Caller {
     fn eq(&self, other: &Self) -> bool {
         self.key.record.id == other.key.record.id
+            && self.secret() == other.secret()
             && self.address == other.address
             && self.client == other.client
             && self.protocol == other.protocol
@@ -50,6 +59,7 @@ impl Eq for Caller {}
 impl Hash for Caller {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.key.record.id.hash(state);
+        self.secret().hash(state);
         self.client.hash(state);
         self.protocol.hash(state);
         self.address.hash(state);
