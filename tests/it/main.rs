@@ -17,6 +17,7 @@ mod oauth;
 mod policies;
 mod restart;
 mod revocation;
+mod secrets;
 mod sessions;
 mod sources;
 mod start;
