@@ -15,6 +15,7 @@ mod isolation;
 mod limits;
 mod oauth;
 mod policies;
+mod reload;
 mod restart;
 mod revocation;
 mod secrets;

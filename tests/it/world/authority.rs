@@ -157,8 +157,18 @@ pub(crate) fn dialect(
     server: &CertificateDer<'static>,
     client: Option<&Holder>,
 ) -> Arc<ClientConfig> {
+    dialect_of_any(std::slice::from_ref(server), client)
+}
+
+/// The same, with a server that may have any of these certificates.
+pub(crate) fn dialect_of_any(
+    servers: &[CertificateDer<'static>],
+    client: Option<&Holder>,
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(server.clone()).unwrap();
+    for server in servers {
+        roots.add(server.clone()).unwrap();
+    }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
