@@ -31,9 +31,9 @@ const NO_DELETING: &str = "@id(\"own.no_deleting\")
     forbid (principal, action == Action::\"memory_delete\", resource is Tenant);";
 
 /// Calls that every client makes between two changes.
-const CALLS: u64 = 5;
+const CALLS: u64 = 3;
 /// Calls that one client makes at most.
-const MOST: u64 = 2000;
+const MOST: u64 = 20_000;
 
 /// What the settings of both deployments have in common: nothing of this test is about limits.
 const PATIENT: [(&str, &str); 4] = [
@@ -75,11 +75,14 @@ impl Crowd {
         let goals: Vec<u64> =
             self.clients.iter().map(|(_, n)| n.load(Ordering::Relaxed) + CALLS).collect();
         let done = wait_until(|| {
-            if self.clients.iter().any(|(client, _)| client.is_finished()) {
+            let ended = |(client, n): &(JoinHandle<()>, Arc<AtomicU64>)| {
+                client.is_finished() && n.load(Ordering::Relaxed) < MOST
+            };
+            if self.clients.iter().any(ended) {
                 return Some(false);
             }
-            let reached = self.clients.iter().zip(&goals);
-            let all = reached.into_iter().all(|((_, n), goal)| n.load(Ordering::Relaxed) >= *goal);
+            let mut all = self.clients.iter().zip(&goals);
+            let all = all.all(|((_, n), goal)| n.load(Ordering::Relaxed) >= (*goal).min(MOST));
             all.then_some(true)
         });
         if done != Some(true) {
@@ -144,7 +147,7 @@ fn status(caller: &Caller) -> u16 {
 
 /// Keys come and go; nobody else notices.
 fn change_keys(world: &World, crowd: &mut Crowd) {
-    for round in 0..5 {
+    for round in 0..3 {
         let key = world.new_key(&json!({"tenant": "acme", "name": format!("round {round}")}));
         assert_eq!(status(&key.caller), 200);
         let revoked = world.operator().delete(&format!("/admin/keys/{}", key.id));
@@ -158,9 +161,8 @@ fn change_keys(world: &World, crowd: &mut Crowd) {
 fn change_policies(world: &World, policies: &Path, crowd: &mut Crowd) {
     let own = policies.join("50-own.cedar");
     let denied = || {
-        let gone = json!({"memory_id": "m_00000000000000000000"});
-        let answer = world.acme().tool("delete_memory", gone);
-        answer.value.to_string().contains("denied") || answer.http.status == 403
+        let id = world.acme().store("a note that goes");
+        world.acme().tool("delete_memory", json!({"memory_id": id})).is_error()
     };
     assert!(!denied());
     replace(&own, NO_DELETING);
