@@ -12,19 +12,23 @@ pub mod process;
 mod run;
 mod signals;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, PoisonError},
+};
 
 use tokio_util::task::TaskTracker;
 
 pub use self::control::Control;
 use crate::{
+    audit::{Record, Recorder},
     auth::{self, Authenticator},
     config::{
         Settings,
         posture::{Report, Settled},
     },
     db::data_dir::DataDir,
-    domain::{Result, random::Entropy},
+    domain::{Result, action::Action, key::KeyId, random::Entropy},
     http::{
         health::Readiness,
         layers::{address_limit::Shield, request_id::RequestIds},
@@ -94,7 +98,9 @@ impl App {
         handlers: impl FnOnce(Parts) -> H,
     ) -> Result<Self> {
         let settings = Arc::new(settings);
-        let Control { data, registry, clock, entropy } = control;
+        let Control { data, registry, audit, clock, entropy } = control;
+        let log = audit.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let audit = Arc::new(Recorder::start(log, Arc::clone(&clock))?);
         let (tasks, stop) = (TaskTracker::new(), Stop::default());
         let stats = Arc::new(Stats::new(clock.now()));
         let shield =
@@ -134,6 +140,7 @@ impl App {
                 rates: Arc::clone(&rates),
                 tenants: Arc::clone(&registry.tenants),
                 stats: Arc::clone(&stats),
+                audit: Arc::clone(&audit),
                 clock: Arc::clone(&clock),
             },
         );
@@ -158,6 +165,7 @@ impl App {
         let state = State {
             authenticator: Arc::new(authenticator),
             engine,
+            audit,
             registry,
             shield,
             rates,
@@ -186,6 +194,18 @@ impl App {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.state.registry
+    }
+
+    /// Records that the start made these keys.
+    ///
+    /// # Errors
+    /// `Unavailable` when the record cannot be written.
+    pub async fn record_made(&self, keys: impl IntoIterator<Item = &KeyId>) -> Result<()> {
+        for key in keys {
+            let record = Record::command(Action::KeyCreate, Some(key.as_str()), &Ok(()));
+            self.state.audit.record_durably(&record).written().await?;
+        }
+        Ok(())
     }
 
     /// Says what is known about the settings, and looks at everything else for the first time.

@@ -25,7 +25,7 @@ pub mod recorder;
 mod segment;
 pub mod slot;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod verify;
 
 pub use log::Log;

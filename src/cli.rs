@@ -4,6 +4,7 @@
 //! one [`Printer`]. It decides nothing about safety and keeps no rule of its own. Exit codes: 0
 //! done, 1 failed, 2 wrong use or unsafe configuration ([`failure`]).
 
+pub mod audit;
 pub mod certs;
 pub mod client;
 pub mod completions;
@@ -69,6 +70,9 @@ enum Command {
     /// Check policies, run their cases, show what they permit, explain a refusal
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Verify, show and export the record of decisions
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Is everything in order, and if not, what to do
     Doctor(doctor::Arguments),
     /// Make certificates for development
@@ -110,6 +114,7 @@ impl Cli {
             Some(Command::Session(command)) => command.run(&sources, printer),
             Some(Command::Config(command)) => command.run(&sources, printer),
             Some(Command::Policy(command)) => command.run(&sources, printer),
+            Some(Command::Audit(command)) => command.run(&sources, printer),
             Some(Command::Doctor(arguments)) => arguments.run(&sources, printer),
             Some(Command::Certs(command)) => command.run(printer),
             Some(Command::Completions(arguments)) => arguments.run(printer),

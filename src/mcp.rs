@@ -11,6 +11,7 @@ pub mod direct;
 pub mod era;
 pub mod headers;
 pub mod live_body;
+pub mod methods;
 pub mod preparse;
 pub mod refusal;
 

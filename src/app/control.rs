@@ -3,13 +3,15 @@
 //! `serve` opens it first; the commands that make and revoke keys open it alone, while no
 //! server runs. Whoever has one holds the lock on the directory.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
+    audit::{Log, Record},
     config::Settings,
     db::data_dir::DataDir,
     domain::{
         Result,
+        action::Action,
         clock::{Clock, SystemClock},
         random::{Entropy, OsEntropy},
     },
@@ -23,6 +25,8 @@ pub struct Control {
     pub data: DataDir,
     /// Tenants, keys, sessions.
     pub registry: Registry,
+    /// The record of decisions.
+    pub audit: Mutex<Log>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -47,6 +51,23 @@ impl Control {
             &settings.limits,
             &settings.auth.environment_keys,
         )?;
-        Ok(Self { data, registry, clock, entropy })
+        let log = Log::open(&data, &settings.audit, Arc::clone(&clock), entropy.as_ref())?;
+        Ok(Self { data, registry, audit: Mutex::new(log), clock, entropy })
+    }
+
+    /// Records what was done here while no server runs, and gives back what came of it.
+    ///
+    /// # Errors
+    /// `Unavailable` when the record cannot be written; otherwise what `done` failed with.
+    pub fn recorded<T>(
+        &self,
+        action: Action,
+        target: impl FnOnce(&T) -> String,
+        done: Result<T>,
+    ) -> Result<T> {
+        let target = done.as_ref().ok().map(target);
+        let mut log = self.audit.lock().unwrap_or_else(PoisonError::into_inner);
+        log.write(&Record::command(action, target.as_deref(), &done))?;
+        done
     }
 }

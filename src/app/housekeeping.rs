@@ -11,9 +11,11 @@ use super::{
     posture::{self, Keys, Known},
 };
 use crate::{
+    audit::{Event, Outcome, Record},
     db::disk::Probe,
+    domain::{Error, Kind},
     http::state::State,
-    policy::{Engine, Status},
+    policy::Status,
     registry::Registry,
     store::pool::TenantStores,
 };
@@ -110,11 +112,12 @@ pub(super) async fn reload(
         let reloading = Arc::clone(&state);
         let work = move || {
             reloading.authenticator.reload();
+            record(&reloading, Event::Reload, "issuers", Ok(String::new()));
             reloading.engine.reload()
         };
         match state.tasks.spawn_blocking(work).await {
-            Ok(Ok(is_new)) => reloaded(&state.engine, is_new),
-            Ok(Err(error)) => tracing::error!(%error, "the new policies are not taken"),
+            Ok(Ok(is_new)) => reloaded(&state, is_new),
+            Ok(Err(error)) => refused(&state, &error),
             Err(error) => tracing::error!(%error, "reloading policies failed"),
         }
     }
@@ -130,14 +133,30 @@ pub(super) async fn watch_policies(state: Arc<State>, stopped: CancellationToken
         let engine = Arc::clone(&state.engine);
         match state.tasks.spawn_blocking(move || engine.look()).await {
             Ok(Ok(false)) => {}
-            Ok(Ok(true)) => reloaded(&state.engine, true),
-            Ok(Err(error)) => tracing::error!(%error, "the changed policies are not taken"),
+            Ok(Ok(true)) => reloaded(&state, true),
+            Ok(Err(error)) => refused(&state, &error),
             Err(error) => tracing::error!(%error, "looking at the policies failed"),
         }
     }
 }
 
-fn reloaded(engine: &Engine, is_new: bool) {
-    let Status { digest, policies, .. } = engine.status();
+fn reloaded(state: &State, is_new: bool) {
+    let Status { digest, policies, .. } = state.engine.status();
     tracing::info!(%digest, policies, is_new, "policies reloaded");
+    record(state, Event::Reload, "policies", Ok(digest));
+}
+
+fn refused(state: &State, error: &Error) {
+    tracing::error!(%error, "the new policies are not taken");
+    record(state, Event::Reload, "policies", Err(error.kind()));
+}
+
+/// Records something that the server did by itself; `Ok` with a word more about it.
+pub(super) fn record(state: &State, event: Event, what: &'static str, done: Result<String, Kind>) {
+    let (outcome, detail) = match done {
+        Ok(detail) => (Outcome::Allowed, Some(detail).filter(|detail| !detail.is_empty())),
+        Err(kind) => (Outcome::of(kind), None),
+    };
+    let detail = detail.map(Into::into);
+    state.audit.record(&Record { detail, ..Record::new(event, what, outcome) });
 }

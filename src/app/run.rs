@@ -3,7 +3,7 @@
 //! The order of the end is the promise of the drain: unready first, so that a load balancer
 //! turns away; then no new connection, open streams ended, requests under way finished or cut
 //! at the deadline; then the tasks; then the stores, whose last writes are on disk before they
-//! close; then the ledger's totals.
+//! close; then the ledger's totals and the last audit record.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{App, housekeeping, signals};
 use crate::{
+    audit::Event,
     db::disk::Probe,
     http::{server::Drained, stack, tls},
 };
@@ -49,6 +50,12 @@ impl App {
             Probe::of(data.paths()),
             quiet.clone(),
         ));
+        housekeeping::record(
+            &state,
+            Event::Start,
+            "serve",
+            Ok(env!("CARGO_PKG_VERSION").to_owned()),
+        );
         let readiness = Arc::clone(&state.readiness);
         readiness.serving();
         tasks.spawn({
@@ -71,6 +78,10 @@ impl App {
         if let Err(error) = state.registry.ledger.save() {
             tracing::error!(%error, "the session totals were not written");
         }
+        // Whatever ran has said what it did; the last word is ours.
+        let cut = format!("{} requests cut", drained.cut);
+        housekeeping::record(&state, Event::Stop, "serve", Ok(cut));
+        state.audit.close().await;
         tracing::info!(cut = drained.cut, "stopped");
         // The lock on the directory is the last to go.
         drop(data);

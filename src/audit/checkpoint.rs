@@ -5,7 +5,13 @@
 //! names a better place; its public half is `signing.pub`, and who verifies should keep a copy
 //! of it elsewhere.
 
-use std::{fmt, fs, path::Path};
+use std::{
+    fmt,
+    fs::{self, OpenOptions},
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -49,7 +55,10 @@ impl Signer {
                 let sentence = format!("{} cannot be written", public.display());
                 Error::new(Kind::Unavailable, sentence).caused_by(e)
             };
-            fs::write(&public, text).map_err(failed)?;
+            // Nothing secret, but nothing in the data directory is for others.
+            let mut options = OpenOptions::new();
+            let file = options.write(true).create(true).truncate(true).mode(0o600).open(&public);
+            file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)?;
         }
         Ok(signer)
     }

@@ -89,8 +89,12 @@ impl Log {
         private_dir(&directory)?;
         let signer = Signer::open(&directory, settings.signing_key.as_deref())?;
         let digester = Digester::open(&directory, entropy)?;
-        let Recovered { last, segment, torn, trouble } =
-            recover::look(&directory, &[signer.public()])?;
+        let found = recover::look(&directory, &[signer.public()])?;
+        if found.is_new() {
+            // So that from the first record on a head that is not there was taken away.
+            head::write(&directory, found.last, &signer, clock.now())?;
+        }
+        let Recovered { last, segment, torn, trouble } = found;
         for what in &trouble {
             tracing::error!(target: "memgate::audit", what, "the audit log is not as it was left");
         }

@@ -8,12 +8,12 @@
 mod queue;
 mod writer;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, thread};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
-use tokio_util::task::TaskTracker;
+use tokio_util::sync::CancellationToken;
 
 use self::{
     queue::{Admission, Queue},
@@ -34,7 +34,8 @@ pub struct Recorder {
     queue: Arc<Queue>,
     digester: Digester,
     clock: Arc<dyn Clock>,
-    tasks: TaskTracker,
+    /// Cancelled when nobody writes any more.
+    ended: CancellationToken,
 }
 
 /// The log as operators see it.
@@ -67,21 +68,30 @@ impl Receipt {
     /// # Errors
     /// `Unavailable` when it could not be written.
     pub async fn written(self) -> Result<()> {
-        self.0.await.map_err(|_| unwritable())
+        self.0.await.map_err(|_| {
+            let sentence =
+                "this was done, but the audit log cannot be written; look before you retry";
+            Error::new(Kind::Unavailable, sentence)
+        })
     }
 }
 
 impl Recorder {
     /// Begins to write to `log`, on a thread of its own that ends with [`close`](Self::close).
-    /// Must be called within a runtime.
-    #[must_use]
-    pub fn start(log: Log, clock: Arc<dyn Clock>) -> Self {
-        let (digester, tasks) = (log.digester().clone(), TaskTracker::new());
+    ///
+    /// # Errors
+    /// `Internal` when the system gives no thread.
+    pub fn start(log: Log, clock: Arc<dyn Clock>) -> Result<Self> {
+        let (digester, ended) = (log.digester().clone(), CancellationToken::new());
         let queue = Arc::new(Queue::new(status(&log)));
         let writer = Writer::new(log, Arc::clone(&queue), Arc::clone(&clock));
-        tasks.spawn_blocking(move || writer.run());
-        tasks.close();
-        Self { queue, digester, clock, tasks }
+        let end = ended.clone().drop_guard();
+        let work = move || {
+            let _end = end;
+            writer.run();
+        };
+        thread::Builder::new().name("audit".to_owned()).spawn(work).map_err(Error::internal)?;
+        Ok(Self { queue, digester, clock, ended })
     }
 
     /// Whether something may be done that will have to be recorded. INVARIANT I10: asked before
@@ -135,7 +145,7 @@ impl Recorder {
     /// Writes what waits, signs the head, and returns when nothing runs any more.
     pub async fn close(&self) {
         self.queue.close();
-        self.tasks.wait().await;
+        self.ended.cancelled().await;
     }
 
     fn object(&self, record: &Record<'_>) -> Option<String> {

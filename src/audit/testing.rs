@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 use super::{
-    Event, Log, Outcome, Record,
+    Event, Log, Outcome, Record, Recorder,
     checkpoint::PublicKey,
     head::Head,
     segment::Segment,
@@ -13,8 +13,19 @@ use super::{
 };
 use crate::{
     config,
-    domain::{clock::ManualClock, random::OsEntropy},
+    db::data_dir::DataDir,
+    domain::{
+        clock::{Clock, ManualClock},
+        random::OsEntropy,
+    },
 };
+
+/// A recorder in a data directory, for the tests of other rooms.
+pub(crate) fn recorder(data: &DataDir, clock: Arc<dyn Clock>) -> Recorder {
+    let settings = config::audit::Audit::default();
+    let log = Log::open(data, &settings, Arc::clone(&clock), &OsEntropy).unwrap();
+    Recorder::start(log, clock).unwrap()
+}
 
 /// A directory, a clock and what the log is set to.
 pub(in crate::audit) struct Scene {
@@ -52,7 +63,6 @@ impl Scene {
     }
 
     pub(in crate::audit) fn object(&self, n: u32) -> String {
-        use crate::domain::clock::Clock as _;
         let what = format!("tool {n}");
         Record::new(Event::Call, what, Outcome::Allowed).object(self.clock.now()).unwrap()
     }

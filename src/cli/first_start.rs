@@ -15,7 +15,7 @@ use crate::{
     db::{data_dir::private_dir, secret_file},
     domain::{
         Error, Kind, Result,
-        key::Role,
+        key::{KeyId, Role},
         secret::Secret,
         tenant::{Tenant, TenantLabel},
     },
@@ -31,6 +31,7 @@ pub struct Bootstrap {
 
 #[derive(Debug)]
 struct Issued {
+    id: KeyId,
     secret: Secret,
     path: PathBuf,
 }
@@ -49,7 +50,7 @@ pub fn make(registry: &Registry, directory: &Path) -> Result<Option<Bootstrap>> 
     let issue = |role: Role, tenant: Option<Tenant>| -> Result<Issued> {
         let name = "made on the first start".to_owned();
         let new = NewKey { role, tenant, name, packs: None, act_as: vec![], expires_at: None };
-        let (_, secret) = registry.keys.create(new)?;
+        let (key, secret) = registry.keys.create(new)?;
         let path = directory.join(format!("{role}.key"));
         // A file of that name belongs to keys that no longer exist.
         match fs::remove_file(&path) {
@@ -60,7 +61,7 @@ pub fn make(registry: &Registry, directory: &Path) -> Result<Option<Bootstrap>> 
             _ => {}
         }
         secret_file::write(&path, &secret)?;
-        Ok(Issued { secret, path })
+        Ok(Issued { id: key.record.id.clone(), secret, path })
     };
     let agent = issue(Role::Agent, Some(tenant))?;
     let operator = issue(Role::Operator, None)?;
@@ -68,6 +69,12 @@ pub fn make(registry: &Registry, directory: &Path) -> Result<Option<Bootstrap>> 
 }
 
 impl Bootstrap {
+    /// The ids of the keys.
+    #[must_use]
+    pub fn keys(&self) -> [&KeyId; 2] {
+        [&self.agent.id, &self.operator.id]
+    }
+
     /// Says where memgate is, how to connect, and what comes next. `url` is where it listens,
     /// `http://127.0.0.1:3000`.
     ///
@@ -165,6 +172,7 @@ mod tests {
     #[test]
     fn i5_keys_are_printed_to_a_terminal_and_nowhere_else() {
         let issued = |secret: &str, path: &str| Issued {
+            id: KeyId::parse("000000000000").unwrap(),
             secret: Secret::new(secret.to_owned()),
             path: path.into(),
         };

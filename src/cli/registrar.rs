@@ -4,6 +4,8 @@
 //! Without one, the command takes the lock and opens the registry itself. Both give the same
 //! records as JSON, so that `--json` prints the same either way.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -14,10 +16,11 @@ use crate::{
     db::paths::Paths,
     domain::{
         Error, Result,
+        action::Action,
         key::{KeyId, Role},
         pack::Packs,
         secret::Secret,
-        tenant::TenantLabel,
+        tenant::{Tenant, TenantLabel},
     },
     http::admin::keys::Shown,
     registry::{
@@ -84,7 +87,11 @@ impl Registrar {
     pub fn create_tenant(&self, label: &TenantLabel) -> Result<Value> {
         match self {
             Self::Running(client) => client.post("/admin/tenants", &json!({ "label": label })),
-            Self::Direct(direct) => record(&direct.registry.tenants.create(label)?),
+            Self::Direct(direct) => {
+                let made = direct.registry.tenants.create(label);
+                let id = |tenant: &Tenant| tenant.id.to_string();
+                record(&direct.recorded(Action::TenantCreate, id, made)?)
+            }
         }
     }
 
@@ -114,7 +121,12 @@ impl Registrar {
                     _ => Err(Error::internal("the running server gave no key")),
                 }
             }
-            Self::Direct(direct) => create_key(&direct.registry, wish),
+            Self::Direct(direct) => {
+                let made = make_key(&direct.registry, wish);
+                let id = |(key, _): &(Arc<Key>, Secret)| key.record.id.to_string();
+                let (key, secret) = direct.recorded(Action::KeyCreate, id, made)?;
+                Ok((key_record(&key)?, secret))
+            }
         }
     }
 
@@ -125,26 +137,29 @@ impl Registrar {
     pub fn revoke_key(&self, id: &KeyId) -> Result<()> {
         match self {
             Self::Running(client) => client.delete(&format!("/admin/keys/{id}")),
-            Self::Direct(direct) if direct.registry.keys.revoke(id)? => Ok(()),
-            Self::Direct(_) => Err(Error::not_found("key")),
+            Self::Direct(direct) => {
+                let done = direct.registry.keys.revoke(id).and_then(|was_there| {
+                    was_there.then_some(()).ok_or_else(|| Error::not_found("key"))
+                });
+                direct.recorded(Action::KeyRevoke, |()| id.to_string(), done)
+            }
         }
     }
 }
 
-fn create_key(registry: &Registry, wish: Wish) -> Result<(Value, Secret)> {
+fn make_key(registry: &Registry, wish: Wish) -> Result<(Arc<Key>, Secret)> {
     let find = |label: TenantLabel| {
         registry.tenants.by_label(&label).ok_or_else(|| Error::not_found("tenant"))
     };
     let tenant = wish.tenant.map(find).transpose()?;
-    let (key, secret) = registry.create_key(NewKey {
+    registry.create_key(NewKey {
         role: wish.role,
         tenant,
         name: wish.name,
         packs: wish.packs,
         act_as: wish.act_as,
         expires_at: wish.expires_at,
-    })?;
-    Ok((key_record(&key)?, secret))
+    })
 }
 
 impl Wish {

@@ -92,6 +92,7 @@ pub(in crate::cli) fn run(sources: &Sources, printer: &Printer) -> Result<(), Fa
         say(&report);
         let url = url(&app);
         if let Some(first) = first {
+            app.record_made(first.keys()).await?;
             first.print(&url, printer)?;
         }
         tracing::info!("MCP clients connect to {url}/mcp");

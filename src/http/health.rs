@@ -111,6 +111,7 @@ fn verbose(state: &State) -> Response {
         ("registry", Some(state.readiness.has_registry())),
         ("disk", Some(state.readiness.disk_state() == Disk::Writable)),
         ("policies", Some(state.engine.is_current())),
+        ("audit", Some(state.audit.status().writable)),
         ("certificates", tls.map(|tls| tls.problem.is_none())),
     ];
     let checks = checks.into_iter().filter_map(|(name, is_ok)| Some((name, is_ok?)));

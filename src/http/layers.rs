@@ -17,6 +17,7 @@ pub mod host;
 pub mod https;
 pub mod key_limit;
 pub mod origin;
+pub mod recorded;
 pub mod request_id;
 pub mod security_headers;
 pub mod sensitive_headers;

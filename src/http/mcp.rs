@@ -26,6 +26,7 @@ pub(super) async fn answer(
         address: extensions.get::<ClientAddress>().map_or(Peer::LOCAL, |address| address.0),
         place,
         request_id: extensions.get().map(RequestId::as_str).unwrap_or_default().to_owned(),
+        slot: extensions.get().cloned().unwrap_or_default(),
     };
     Ok(state.endpoint.answer(request, known).await)
 }

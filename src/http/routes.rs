@@ -19,7 +19,7 @@ use futures::{
     future::{BoxFuture, Either, ready},
 };
 use http::{Request, StatusCode};
-use tower::service_fn;
+use tower::{Service as _, service_fn};
 
 use self::Handler::{Later, Now};
 use super::{
@@ -180,9 +180,10 @@ pub fn router(state: &Arc<State>, surface: Surface) -> Router {
         router = router.route(
             row.path,
             match row.who {
-                Who::Anyone => on_service(filter(row.method), handler),
+                Who::Anyone => on_service(filter(row.method), named(row.path, handler)),
                 Who::Key(role, action) => {
-                    on_service(filter(row.method), stack::inner(state, role, Some(action), handler))
+                    let known = stack::inner(state, role, Some(action), handler);
+                    on_service(filter(row.method), named(row.path, known))
                 }
             },
         );
@@ -212,12 +213,20 @@ fn filter(method: &str) -> MethodFilter {
     }
 }
 
+/// Tells the log and the record where a request goes, also when it is refused on the way.
+fn named(pattern: &'static str, inner: impl Stage) -> impl Stage {
+    let mut inner = inner;
+    service_fn(move |request: Request<Body>| {
+        if let Some(line) = request.extensions().get::<Arc<Line>>() {
+            line.routed(pattern);
+        }
+        inner.call(request)
+    })
+}
+
 fn handle(state: &Arc<State>, row: Row) -> impl Stage + use<> {
     let state = Arc::clone(state);
     service_fn(move |request: Request<Body>| {
-        if let Some(line) = request.extensions().get::<Arc<Line>>() {
-            line.routed(row.path);
-        }
         let asker = Asker::of(&request);
         match row.handler {
             Now(answer) => {

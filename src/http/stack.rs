@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::{
     layers::{
         Stage, access_log, address_limit, authenticate, authorize, body, catch_panic,
-        client_address, cors, head_size, host, https, key_limit, origin, request_id,
+        client_address, cors, head_size, host, https, key_limit, origin, recorded, request_id,
         security_headers, sensitive_headers, tenant_places,
     },
     resource::Challenges,
@@ -44,8 +44,13 @@ pub fn outer(state: &Arc<State>, door: Door) -> impl Stage + use<> {
         sensitive_headers() =>
         // The log, HSTS and every limit need the true address and scheme; it refuses nothing.
         client_address(proxies) =>
-        // Outside of everything that can answer: one line for each request, refused ones too.
-        access_log(Arc::clone(&state.clock), Arc::clone(&state.stats)) =>
+        // Outside of everything that can answer: one line and one record (I10) for each request,
+        // refused ones too.
+        access_log(
+            Arc::clone(&state.clock),
+            Arc::clone(&state.stats),
+            Arc::clone(&state.audit)
+        ) =>
         // Outside of every refusal and of the 500 of a panic: they carry the headers as well.
         security_headers() =>
         // Outside of everything that reads what a client sent.
@@ -84,8 +89,10 @@ pub fn inner<S: Stage>(
         key_limit(Arc::clone(&state.rates), Arc::clone(&state.stats)) =>
         // A tenant that fills its places waits for itself (I11).
         tenant_places(Arc::clone(&state.places)) =>
-        // Last: the decision about this very route.
+        // The decision about this very route.
         authorize(Arc::clone(&state.engine), role, action) =>
+        // Last: only what is permitted has to be recorded before it is answered.
+        recorded(Arc::clone(&state.audit), action) =>
         handler
     }
 }

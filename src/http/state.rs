@@ -10,6 +10,7 @@ use super::{
     tls::Certificates,
 };
 use crate::{
+    audit::Recorder,
     auth::Authenticator,
     config::{Settings, posture::Posture},
     domain::clock::Clock,
@@ -30,6 +31,8 @@ pub struct State {
     pub authenticator: Arc<Authenticator>,
     /// May they.
     pub engine: Arc<Engine>,
+    /// What was decided.
+    pub audit: Arc<Recorder>,
     /// Tenants, keys, sessions.
     pub registry: Registry,
     /// Requests per address.

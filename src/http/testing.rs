@@ -23,6 +23,7 @@ use super::{
     state::State,
 };
 use crate::{
+    audit,
     auth::testing::World,
     config::Settings,
     domain::{clock::Clock, key::Role, random::OsEntropy},
@@ -81,6 +82,7 @@ impl Scene {
         );
         let state = State {
             authenticator: Arc::clone(&world.authenticator),
+            audit: Arc::new(audit::testing::recorder(&world.data_dir, Arc::clone(&clock))),
             engine: Arc::new(Engine::new(&settings.policy, tenants, Arc::clone(&clock)).unwrap()),
             registry: world.registry.clone(),
             shield: Arc::new(

@@ -5,16 +5,21 @@
 //! it, and only then is a store opened and the tool run, inside a time limit and a fence against panics. No other
 //! function of the room opens a store.
 //!
-//! INVARIANT I10 will be held here: every end of every path comes through
-//! [`Dispatch::conclude`], where a decision becomes a record.
+//! INVARIANT I10 is held here: every end of every path comes through [`ending`],
+//! where a decision becomes a record. What changes a memory is answered when its record is on
+//! the disk, and is not begun while none can be written.
+
+mod ending;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
 use serde_json::{Map, Value};
 
+use self::ending::{Ending, Told};
 use super::{listing::USER_ID, visit::Visit};
 use crate::{
+    audit::Recorder,
     auth::Principal,
     config::Settings,
     domain::{
@@ -30,7 +35,7 @@ use crate::{
     store::{TenantStore, pool::TenantStores},
     telemetry::{
         refusals::{Asked, Layer, Why},
-        stats::{Stats, ToolOutcome},
+        stats::Stats,
     },
     tools::{Answer, Catalogue, Context, Tool, ToolSpec, arguments},
 };
@@ -48,6 +53,8 @@ pub struct Means {
     pub tenants: Arc<Tenants>,
     /// What is counted.
     pub stats: Arc<Stats>,
+    /// What is recorded.
+    pub audit: Arc<Recorder>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -60,18 +67,6 @@ pub struct Dispatch {
     server_name: Arc<str>,
     max_memory_bytes: usize,
     timeout: Duration,
-}
-
-/// A tool call that came to its end.
-#[derive(Debug)]
-struct Concluded<'a> {
-    principal: &'a Principal,
-    request_id: &'a str,
-    /// The tool, or what else was asked for.
-    what: &'static str,
-    action: Action,
-    outcome: ToolOutcome,
-    duration: Duration,
 }
 
 impl Dispatch {
@@ -106,13 +101,12 @@ impl Dispatch {
             .visible(principal.packs(), !principal.act_as().is_empty())
             .find(|tool| tool.spec().name == name);
         let Some(tool) = tool else {
-            let why = Why::new(Layer::Tool, "this key sees no tool of that name");
-            self.note(visit, None, why);
+            self.unknown(visit);
             return None;
         };
-        let spec = tool.spec();
-        let work = self.permitted(visit, tool.as_ref(), arguments);
-        Some(self.fenced(visit, spec.name, spec.action, work).await)
+        let (spec, told) = (tool.spec(), Told::default());
+        let work = self.permitted(visit, tool.as_ref(), arguments, &told);
+        Some(self.fenced(visit, spec.name, spec.action, &told, work).await)
     }
 
     /// Does something else with the caller's own store, under the same rules: `what` names it
@@ -128,8 +122,9 @@ impl Dispatch {
         work: impl FnOnce(Arc<dyn TenantStore>) -> F,
     ) -> Result<T> {
         let principal = &visit.known().principal;
-        let all = async { work(self.open(principal, action, own(principal)?).await?).await };
-        self.fenced(visit, what, action, all).await
+        let told = Told::default();
+        let all = async { work(self.open(principal, action, own(principal)?, &told).await?).await };
+        self.fenced(visit, what, action, &told, all).await
     }
 
     async fn permitted(
@@ -137,13 +132,15 @@ impl Dispatch {
         visit: &Visit,
         tool: &dyn Tool,
         mut arguments: Map<String, Value>,
+        told: &Told,
     ) -> Result<Answer> {
         let principal = &visit.known().principal;
         let spec = tool.spec();
         let tenant = self.target(principal, &mut arguments)?;
         let arguments = arguments::canonical(spec, arguments)?;
+        told.arguments(self.means.audit.digests(&arguments));
         self.count(visit)?;
-        let store = self.open(principal, spec.action, &tenant).await?;
+        let store = self.open(principal, spec.action, &tenant, told).await?;
         let context = Context {
             store,
             others: self.others(principal, spec).await,
@@ -191,9 +188,11 @@ impl Dispatch {
         principal: &Principal,
         action: Action,
         tenant: &Tenant,
+        told: &Told,
     ) -> Result<Arc<dyn TenantStore>> {
         let resource = Resource::Tenant(tenant.id.clone());
         let permit = self.means.engine.authorize(principal, action, resource)?;
+        told.permitted(&permit);
         self.means.stores.open(permit).await
     }
 
@@ -210,7 +209,7 @@ impl Dispatch {
         }
         for label in principal.act_as() {
             let Some(tenant) = self.means.tenants.by_label(label) else { continue };
-            match self.open(principal, spec.action, &tenant).await {
+            match self.open(principal, spec.action, &tenant, &Told::default()).await {
                 Ok(store) => others.push((tenant.label, store)),
                 Err(error) => tracing::warn!(%error, tenant = %label, "a tenant was left out"),
             }
@@ -224,21 +223,16 @@ impl Dispatch {
         visit: &Visit,
         what: &'static str,
         action: Action,
+        told: &Told,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         // However this ends: also dropped half-way, it is a decision that somebody took.
-        let mut ending = Ending {
-            dispatch: self,
-            visit,
-            what,
-            action,
-            started: self.means.clock.monotonic(),
-            outcome: ToolOutcome::Failed,
-        };
+        let ending = Ending::new(self, visit, what, action, told);
         // SECURITY: the scope is asked for the action of the very tool that would run, before
         // anything of it runs. Test: `every_tool_asks_for_its_scope`.
         let scoped = async {
             visit.known().principal.check_scope(action)?;
+            self.means.audit.admit(action.access())?;
             work.await
         };
         let fence = AssertUnwindSafe(scoped).catch_unwind();
@@ -250,10 +244,13 @@ impl Dispatch {
                 format!("`{what}` took longer than {} s", self.timeout.as_secs()),
             )),
         };
-        ending.outcome = result.as_ref().map_or_else(|e| outcome(e.kind()), |_| ToolOutcome::Done);
-        drop(ending);
         if let Err(error) = &result {
-            self.explain(visit, what, action, error);
+            self.explain(visit, what, action, error, told);
+        }
+        let written = ending.conclude(result.as_ref().map(|_| ()).map_err(Error::kind)).await;
+        // What was not done says so; only what was done must not be told without its record.
+        let result = result.and_then(|done| written.map(|()| done));
+        if let Err(error) = &result {
             visit.fail_with(error);
             if error.kind() == Kind::Unavailable {
                 self.means.stats.store_failed();
@@ -266,9 +263,24 @@ impl Dispatch {
         result
     }
 
+    /// A tool that this caller does not see. Its name is the caller's, and is not kept (I5).
+    fn unknown(&self, visit: &Visit) {
+        let told = Told::default();
+        told.refused(Layer::Tool, Vec::new());
+        Ending::new(self, visit, "unknown tool", Action::Connect, &told).refused();
+        self.note(visit, None, Why::new(Layer::Tool, "this key sees no tool of that name"));
+    }
+
     /// Keeps why a call was refused or failed. What is not there, or was changed by somebody
     /// else meanwhile, is an answer and no refusal.
-    fn explain(&self, visit: &Visit, what: &'static str, action: Action, error: &Error) {
+    fn explain(
+        &self,
+        visit: &Visit,
+        what: &'static str,
+        action: Action,
+        error: &Error,
+        told: &Told,
+    ) {
         let why = match (Denial::behind(error), error.kind()) {
             (Some(denial), _) => Why {
                 rules: denial.because.clone(),
@@ -287,6 +299,7 @@ impl Dispatch {
             }
             (None, _) => Why::new(Layer::Failure, "the call failed; the log says more"),
         };
+        told.refused(why.layer, why.rules.clone());
         let own = || visit.known().principal.tenant().map(|t| Resource::Tenant(t.id.clone()));
         let resource = why.resource.clone().or_else(own);
         self.note(visit, Some(what), Why { action: Some(action), resource, ..why });
@@ -304,58 +317,10 @@ impl Dispatch {
         let now = self.means.clock.now();
         self.means.stats.refusals.note(&known.request_id, now, why, None, asked);
     }
-
-    /// The seam: everything that was decided about a call is known here, once. It is counted
-    /// and logged; the audit record will be written here.
-    fn conclude(&self, call: &Concluded<'_>) {
-        self.means.stats.tool_call(call.what, call.outcome, call.duration);
-        tracing::debug!(
-            key = %call.principal.key_id(),
-            request = call.request_id,
-            what = call.what,
-            action = %call.action,
-            outcome = ?call.outcome,
-            "a call was concluded"
-        );
-    }
-}
-
-/// A call on its way to its end; dropped, it concludes. A caller who hangs up in the middle may
-/// have written all the same, so that counts too
-/// (`a_call_whose_caller_has_gone_is_concluded_too`).
-struct Ending<'a> {
-    dispatch: &'a Dispatch,
-    visit: &'a Visit,
-    what: &'static str,
-    action: Action,
-    started: Duration,
-    outcome: ToolOutcome,
-}
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        let known = self.visit.known();
-        self.dispatch.conclude(&Concluded {
-            principal: &known.principal,
-            request_id: &known.request_id,
-            what: self.what,
-            action: self.action,
-            outcome: self.outcome,
-            duration: self.dispatch.means.clock.monotonic().saturating_sub(self.started),
-        });
-    }
 }
 
 fn own(principal: &Principal) -> Result<&Tenant> {
     principal.tenant().ok_or_else(|| Error::forbidden("this key opens no memory"))
-}
-
-fn outcome(kind: Kind) -> ToolOutcome {
-    match kind {
-        Kind::Forbidden | Kind::Unauthenticated | Kind::ScopeMissing(_) => ToolOutcome::Denied,
-        Kind::LimitReached { .. } | Kind::Overloaded { .. } => ToolOutcome::Limited,
-        _ => ToolOutcome::Failed,
-    }
 }
 
 #[cfg(test)]

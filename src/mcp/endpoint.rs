@@ -6,7 +6,7 @@ use axum::body::Body;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 
-use crate::{auth::Principal, limits::places::Place};
+use crate::{audit::Slot, auth::Principal, limits::places::Place};
 
 /// The MCP endpoint, behind every layer.
 pub trait Endpoint: fmt::Debug + Send + Sync {
@@ -25,4 +25,6 @@ pub struct Known {
     pub place: Option<Arc<Place>>,
     /// The request's id.
     pub request_id: String,
+    /// Who records the request.
+    pub slot: Slot,
 }

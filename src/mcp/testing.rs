@@ -28,6 +28,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
+    audit,
     auth::{self, Principal},
     config::Settings,
     domain::{random::OsEntropy, tenant::Tenant},
@@ -188,12 +189,14 @@ pub(in crate::mcp) fn dispatch(auth: &auth::testing::World, settings: &Settings)
         Arc::clone(&clock),
         TaskTracker::new(),
     );
+    let audit = Arc::new(audit::testing::recorder(&auth.data_dir, Arc::clone(&clock)));
     let means = dispatch::Means {
         engine: Arc::new(engine.unwrap()),
         stores: Arc::new(stores),
         rates: Arc::new(Rates::new(&settings.limits, Arc::clone(&clock))),
         tenants,
         stats: Arc::clone(&auth.stats),
+        audit,
         clock,
     };
     Dispatch::new(Catalogue::new(), settings, means)
@@ -241,6 +244,7 @@ impl<H: Handlers> World<H> {
             address: Ipv4Addr::LOCALHOST.into(),
             place,
             request_id: "r1".to_owned(),
+            slot: audit::Slot::default(),
         };
         self.gateway.answer(request, known).await
     }

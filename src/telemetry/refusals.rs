@@ -82,6 +82,8 @@ layers! {
     ToolLimit = "tool_limit",
     /// A policy about what the tool does.
     ToolPolicy = "tool_policy",
+    /// The audit log, which could not be written.
+    Audit = "audit",
     /// No rule: something broke or took too long.
     Failure = "failure",
 }

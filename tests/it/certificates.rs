@@ -376,6 +376,7 @@ fn certificates_to_try_with_are_made_and_work() {
         &directory.path().join("data"),
         &[],
         &["certs", "dev", "--client", "acme", "--client", "globex"],
+        "",
     );
     assert_eq!(made.code, Some(0), "{}", made.stderr);
     // What it says to write is what is written.
@@ -421,7 +422,7 @@ fn settings_of_client_certificates_that_cannot_be_meant_are_refused_at_the_start
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("memgate.toml"), format!("{tls}{file}")).unwrap();
         let data = directory.path().join("data");
-        let ended = Process::command(&data, &[], &["config", "check"]);
+        let ended = Process::command(&data, &[], &["config", "check"], "");
         assert_eq!(ended.code, Some(2), "{file}: {}", ended.stdout);
         assert!(ended.stderr.contains(words), "{file}: {}", ended.stderr);
     }

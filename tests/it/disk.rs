@@ -11,7 +11,7 @@ use crate::world::{World, wait_until};
 
 #[test]
 fn a_full_disk_makes_unready_and_room_makes_ready_again() {
-    let Some(mut world) = World::on_disk_of("32m") else {
+    let Some(mut world) = World::on_disk_of("32m", "tenants") else {
         println!("not tested: this user may mount nothing");
         return;
     };

@@ -51,6 +51,12 @@ fn i6_kill_9_loses_nothing_acknowledged() {
             assert!(!read.is_error(), "cycle {cycle}: {:?}", read.http);
         }
     }
+    // Every acknowledged write has its record, and the chain went through every kill.
+    let verified = world.command(&["audit", "verify"]);
+    assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
+    let stored =
+        world.command(&["audit", "export", "--what", "store_memory", "--outcome", "allowed"]);
+    assert!(stored.stdout.lines().count() >= acknowledged.len(), "i10: a write without its record");
     println!("{cycles} kills, {} acknowledged writes, none lost", acknowledged.len());
     assert!(acknowledged.len() > cycles, "the writers wrote");
 }

@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod administration;
+mod audit;
 mod certificates;
 mod disk;
 mod durability;

@@ -262,7 +262,7 @@ fn issuers_that_cannot_be_meant_are_refused_at_the_start() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("memgate.toml"), file).unwrap();
         let data = directory.path().join("data");
-        let ended = crate::world::Process::command(&data, &[], &["config", "check"]);
+        let ended = crate::world::Process::command(&data, &[], &["config", "check"], "");
         assert_eq!(ended.code, Some(2), "{file}: {}", ended.stdout);
         assert!(ended.stderr.contains(words), "{file}: {}", ended.stderr);
     }

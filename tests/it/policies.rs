@@ -68,7 +68,7 @@ fn a_changed_directory_comes_into_force_and_a_broken_one_does_not() {
     assert_eq!(broken["digest"], changed["digest"]);
     let problem = broken["refused"]["problems"][0].as_str().unwrap().to_owned();
     assert!(problem.contains("50-own.cedar:1: "), "{problem}");
-    assert!(world.log().contains("the changed policies are not taken"), "{}", world.log());
+    assert!(world.log().contains("the new policies are not taken"), "{}", world.log());
     let ready = world.anonymous().get("/readyz?verbose");
     assert_eq!(ready.status, 200, "what worked before still does");
     for secret in ["cedar", policies.path().to_str().unwrap(), "acme"] {

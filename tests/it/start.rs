@@ -41,7 +41,7 @@ fn the_second_start_makes_no_new_keys() {
 fn refused(env: &[(&str, &str)]) -> String {
     let directory = tempfile::tempdir().unwrap();
     let env: Vec<_> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let ended = Process::command(&directory.path().join("data"), &env, &["serve"]);
+    let ended = Process::command(&directory.path().join("data"), &env, &["serve"], "");
     assert_eq!(ended.code, Some(2), "{env:?}: {}{}", ended.stdout, ended.stderr);
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
     ended.stderr
@@ -84,7 +84,7 @@ fn a_data_directory_that_others_can_read_is_refused() {
     let data = directory.path().join("data");
     std::fs::create_dir(&data).unwrap();
     std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let ended = Process::command(&data, &[], &["serve"]);
+    let ended = Process::command(&data, &[], &["serve"], "");
     assert_eq!(ended.code, Some(2), "{}{}", ended.stdout, ended.stderr);
     assert!(ended.stderr.contains("0700") || ended.stderr.contains("700"), "{}", ended.stderr);
 }

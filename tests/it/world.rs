@@ -96,14 +96,14 @@ impl World {
         self.directory.path()
     }
 
-    /// A server with default settings whose tenants are on a file system of this size; `None`
+    /// A server with default settings whose directory `part` is a file system of this size; `None`
     /// where this user may mount nothing.
-    pub(crate) fn on_disk_of(size: &str) -> Option<Self> {
+    pub(crate) fn on_disk_of(size: &str, part: &str) -> Option<Self> {
         let keys = format!("acme:{ACME},globex:{GLOBEX}");
         let env = [("MCP_API_KEYS", keys.as_str()), ("MCP_ADMIN_KEY", OPERATOR)];
         let env: Vec<_> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let directory = tempfile::tempdir().unwrap();
-        let process = Process::serve_on_disk_of(size, &directory.path().join("data"), &env)?;
+        let process = Process::serve_on_disk_of(size, part, &directory.path().join("data"), &env)?;
         Some(Self { directory, process, env, tls: None })
     }
 
@@ -182,7 +182,12 @@ impl World {
 
     /// Runs another `memgate` command on the same data directory.
     pub(crate) fn command(&self, arguments: &[&str]) -> Ended {
-        Process::command(&self.data(), &self.env, arguments)
+        self.command_with(arguments, "")
+    }
+
+    /// The same, with this on its standard input.
+    pub(crate) fn command_with(&self, arguments: &[&str], input: &str) -> Ended {
+        Process::command(&self.data(), &self.env, arguments, input)
     }
 }
 

@@ -35,6 +35,13 @@ pub(super) struct Recovered {
     pub(super) trouble: Vec<String>,
 }
 
+impl Recovered {
+    /// Nothing was ever written here.
+    pub(super) fn is_new(&self) -> bool {
+        self.last.seq == 0 && self.trouble.is_empty()
+    }
+}
+
 /// Looks at the log in `directory`.
 pub(super) fn look(directory: &Path, keys: &[PublicKey]) -> Result<Recovered> {
     let mut segments = Segment::all(directory).map_err(Error::unavailable)?;

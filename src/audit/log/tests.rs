@@ -166,8 +166,6 @@ fn i5_keys_and_records_are_for_their_owner_alone() {
     for entry in fs::read_dir(scene.directory()).unwrap() {
         let path = entry.unwrap().path();
         let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-        if !path.ends_with("signing.pub") {
-            assert_eq!(mode, 0o600, "{path:?}");
-        }
+        assert_eq!(mode, 0o600, "{path:?}");
     }
 }

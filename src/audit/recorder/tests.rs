@@ -27,7 +27,7 @@ fn written(scene: &Scene) -> Vec<String> {
 #[tokio::test]
 async fn i10_a_record_that_somebody_waits_for_is_there_when_he_goes_on() {
     let scene = Scene::new();
-    let recorder = Recorder::start(scene.open(), scene.clock.clone());
+    let recorder = Recorder::start(scene.open(), scene.clock.clone()).unwrap();
     recorder.record(&record("a"));
     recorder.record_durably(&record("b")).written().await.unwrap();
     assert_eq!(written(&scene), ["a", "b"]);
@@ -41,7 +41,7 @@ async fn i10_a_record_that_somebody_waits_for_is_there_when_he_goes_on() {
 #[tokio::test]
 async fn what_many_say_at_once_is_written_once_each_and_before_the_end() {
     let scene = Scene::new();
-    let recorder = Arc::new(Recorder::start(scene.open(), scene.clock.clone()));
+    let recorder = Arc::new(Recorder::start(scene.open(), scene.clock.clone()).unwrap());
     let speakers: Vec<_> = (0..8)
         .map(|n| {
             let recorder = Arc::clone(&recorder);
@@ -74,7 +74,7 @@ async fn what_many_say_at_once_is_written_once_each_and_before_the_end() {
 #[tokio::test]
 async fn i7_refusals_without_end_are_counted_and_the_count_is_recorded() {
     let scene = Scene::new();
-    let recorder = Recorder::start(scene.open(), scene.clock.clone());
+    let recorder = Recorder::start(scene.open(), scene.clock.clone()).unwrap();
     for _ in 0..1_000 {
         recorder.record_refusal(Layer::Credential, &record("knock"));
     }
@@ -90,7 +90,7 @@ async fn i7_refusals_without_end_are_counted_and_the_count_is_recorded() {
 async fn i10_without_a_log_nothing_changes() {
     let mut scene = Scene::new();
     scene.settings.segment_bytes = 1;
-    let recorder = Recorder::start(scene.open(), scene.clock.clone());
+    let recorder = Recorder::start(scene.open(), scene.clock.clone()).unwrap();
     recorder.record_durably(&record("before")).written().await.unwrap();
     assert!(recorder.admit(Access::Write).is_ok());
     let (there, aside) = (scene.directory(), scene.temp.path().join("aside"));

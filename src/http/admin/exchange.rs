@@ -1,12 +1,13 @@
 //! What every handler of the administration does with a request and an answer.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, Request, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    audit::slot::Target,
     domain::{Error, Result, client::is_hidden},
     http::{
         error::{JSON, Refusal, json},
@@ -37,6 +38,12 @@ pub(super) fn created<T: Serialize>(place: &str, value: &T) -> Response {
 pub(super) fn done() -> Response {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// The same answer; what it is about stands in the audit record.
+pub(super) fn about(target: impl fmt::Display, mut response: Response) -> Response {
+    response.extensions_mut().insert(Target(target.to_string()));
     response
 }
 

@@ -10,7 +10,7 @@ use http::Request;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::exchange::{blocking, created, done, id, ok, read};
+use super::exchange::{about, blocking, created, done, id, ok, read};
 use crate::{
     domain::{
         Error,
@@ -114,7 +114,7 @@ pub(in crate::http) async fn create(
     let id = &key.record.id;
     tracing::info!(key = %id, %role, "a key was made");
     let made = Made { key: Shown::from(key.as_ref()), secret: secret.expose() };
-    Ok(created(&format!("/admin/keys/{id}"), &made))
+    Ok(about(id, created(&format!("/admin/keys/{id}"), &made)))
 }
 
 /// `DELETE /admin/keys/{id}`: when it answers, no request with the key succeeds (I9).
@@ -129,5 +129,5 @@ pub(in crate::http) async fn revoke(
         return Err(unknown());
     }
     tracing::info!(key = %id, "a key was revoked");
-    Ok(done())
+    Ok(about(id, done()))
 }

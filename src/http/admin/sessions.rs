@@ -4,7 +4,7 @@ use axum::{body::Body, response::Response};
 use http::Request;
 use serde::Serialize;
 
-use super::exchange::{id, ok};
+use super::exchange::{about, id, ok};
 use crate::{
     domain::{
         Error,
@@ -40,7 +40,7 @@ pub(in crate::http) fn end(state: &State, request: &Request<Body>) -> Result<Res
     if let Some(session) = &ended {
         tracing::info!(session = %session.id, tenant = %session.tenant_id, "an operator ended a session");
     }
-    ended.map(|session| ok(&session)).ok_or_else(unknown)
+    ended.map(|session| about(&session.id, ok(&session))).ok_or_else(unknown)
 }
 
 fn unknown() -> Refusal {

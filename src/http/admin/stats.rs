@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::exchange::ok;
 use crate::{
+    audit::recorder,
     config::posture::Report,
     db::disk::Disk,
     http::{error::Refusal, state::State, tls::TlsStatus},
@@ -36,6 +37,7 @@ struct Stats {
     keys: usize,
     tls: Option<TlsStatus>,
     policy: policy::Status,
+    audit: recorder::Status,
     posture: Report,
 }
 
@@ -79,6 +81,7 @@ pub(in crate::http) async fn show(
         keys: registry.keys.list().len(),
         tls: state.certificates.as_ref().map(|certificates| certificates.status()),
         policy: state.engine.status(),
+        audit: state.audit.status(),
         posture: state.posture.report().trouble(),
     }))
 }

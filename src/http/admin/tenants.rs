@@ -6,7 +6,7 @@ use axum::{body::Body, response::Response};
 use http::Request;
 use serde::{Deserialize, Serialize};
 
-use super::exchange::{blocking, created, ok, read};
+use super::exchange::{about, blocking, created, ok, read};
 use crate::{
     domain::tenant::{Tenant, TenantLabel},
     http::{error::Refusal, state::State},
@@ -38,5 +38,5 @@ pub(in crate::http) async fn create(
     let Wanted { label } = read(request).await?;
     let tenant = blocking(&state, move |state| state.registry.tenants.create(&label)).await?;
     tracing::info!(tenant = %tenant.id, "a tenant was made");
-    Ok(created("/admin/tenants", &tenant))
+    Ok(about(&tenant.id, created("/admin/tenants", &tenant)))
 }

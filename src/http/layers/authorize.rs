@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::{Request, StatusCode};
 
-use super::{Stage, authenticate, guard};
+use super::{Stage, access_log::Line, authenticate, guard};
 use crate::{
     domain::{
         action::{Action, Resource},
@@ -51,6 +51,9 @@ fn check(
         Some(tenant) => Resource::Tenant(tenant.id.clone()),
         None => Resource::Deployment,
     };
-    engine.authorize(principal, action, resource)?;
+    let permit = engine.authorize(principal, action, resource)?;
+    if let Some(line) = request.extensions().get::<Arc<Line>>() {
+        line.permitted(&permit);
+    }
     Ok(())
 }

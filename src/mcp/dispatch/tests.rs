@@ -13,6 +13,7 @@ fn visit(who: &Principal) -> Arc<Visit> {
         address: Ipv4Addr::LOCALHOST.into(),
         place: None,
         request_id: "r1".to_owned(),
+        slot: crate::audit::Slot::default(),
     };
     Visit::new(known, ClientInfo::default())
 }

@@ -12,6 +12,7 @@ use crate::{
     mcp::{
         era::{self, Era},
         headers::{self, SESSION_ID},
+        methods,
         preparse::{self, Message},
     },
 };
@@ -37,6 +38,9 @@ impl<H: Handlers> Gateway<H> {
             Ok(message) => message,
             Err(flaw) => return Refusal::from(flaw).answer(""),
         };
+        if let Some(method) = methods::known(&message.method) {
+            known.slot.speaks_of(method);
+        }
         self.message(parts, &body, &message, tenant, known)
             .await
             .unwrap_or_else(|refusal| refusal.answer(message.id))

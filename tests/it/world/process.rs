@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File},
+    io::Write as _,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
@@ -44,21 +45,22 @@ impl Process {
         Self::start(data, encrypted, || program(data, env))
     }
 
-    /// The same, with the tenants on a file system of `size` of their own; `None` where this user
-    /// may mount nothing. It goes with the process.
+    /// The same, with the directory `part` of the data on a file system of `size` of its own;
+    /// `None` where this user may mount nothing. It goes with the process.
     pub(crate) fn serve_on_disk_of(
         size: &str,
+        part: &str,
         data: &Path,
         env: &[(String, String)],
     ) -> Option<Self> {
         let mount = format!(r#"mount -t tmpfs -o size={size},mode=700 tmpfs "$0""#);
         let private = |script: &str| {
             let mut command = Command::new("/usr/bin/unshare");
-            let tenants = data.join("tenants");
-            command.args(["--mount", "/bin/sh", "-c", script]).arg(tenants).arg(PROGRAM);
+            let part = data.join(part);
+            command.args(["--mount", "/bin/sh", "-c", script]).arg(part).arg(PROGRAM);
             command
         };
-        for directory in [data, &data.join("tenants")] {
+        for directory in [data, &data.join(part)] {
             DirBuilder::new().mode(0o700).create(directory).unwrap();
         }
         if !private(&mount).status().is_ok_and(|status| status.success()) {
@@ -87,9 +89,19 @@ impl Process {
         panic!("no free port");
     }
 
-    /// Runs a command to its end.
-    pub(crate) fn command(data: &Path, env: &[(String, String)], arguments: &[&str]) -> Ended {
-        let output = program(data, env).args(arguments).output().unwrap();
+    /// Runs a command to its end, with this on its standard input.
+    pub(crate) fn command(
+        data: &Path,
+        env: &[(String, String)],
+        arguments: &[&str],
+        input: &str,
+    ) -> Ended {
+        let mut command = program(data, env);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        // A command that reads nothing may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
         Ended {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
