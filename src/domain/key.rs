@@ -106,7 +106,7 @@ impl KeyId {
     /// Whether it stands for somebody whom somebody else vouches for, and who has no key.
     #[must_use]
     pub fn is_of_subject(&self) -> bool {
-        self.0.starts_with(TOKEN_PREFIX)
+        [TOKEN_PREFIX, CERTIFICATE_PREFIX].iter().any(|prefix| self.0.starts_with(prefix))
     }
 
     /// The id as text.
