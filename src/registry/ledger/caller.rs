@@ -12,7 +12,9 @@ use crate::{
 };
 
 /// Who is calling; `auth::Principal::caller` makes one. Two callers are the same when key,
-/// client, revision and address are: the tenant follows from the key (I1).
+/// client, revision and address are: the tenant follows from the key (I1). A renewed token or client
+/// certificate has the id of the old one and is another key: what hangs on the old one ends with it,
+/// and what hangs on the new one must not. Test: `i9_a_renewed_credential_outlives_the_old_one`.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The key, which names the tenant and tells when it is gone.
@@ -38,7 +40,7 @@ impl Caller {
 
 impl PartialEq for Caller {
     fn eq(&self, other: &Self) -> bool {
-        self.key.record.id == other.key.record.id
+        Arc::ptr_eq(&self.key, &other.key)
             && self.address == other.address
             && self.client == other.client
             && self.protocol == other.protocol
