@@ -31,6 +31,7 @@ use self::{
         Attempt, Presented, Reason, Rejection, Scheme, api_key::ApiKeys, certificate::Certificates,
         local::Local, open::Open, token::Tokens,
     },
+    token::source::IssuerStatus,
     verifier::Verifier,
 };
 use crate::{
@@ -52,6 +53,7 @@ pub struct Authenticator {
     verifier: Arc<Verifier>,
     rates: Arc<Rates>,
     stats: Arc<Stats>,
+    clock: Arc<dyn Clock>,
 }
 
 /// What an authenticator works with.
@@ -116,7 +118,7 @@ impl Authenticator {
         let bearers = tokens.clone().map(|tokens| tokens as Arc<dyn Scheme>);
         let schemes = [Some(local), holders, bearers, Some(callers)];
         let schemes = schemes.into_iter().flatten().collect();
-        Ok(Self { schemes, certificates, tokens, verifier, rates, stats })
+        Ok(Self { schemes, certificates, tokens, verifier, rates, stats, clock })
     }
 
     /// Who sends this request.
@@ -134,23 +136,34 @@ impl Authenticator {
             match scheme.attempt(Presented { credential, origin }).await? {
                 Attempt::NotPresented => {}
                 Attempt::Accepted(principal, _) if self.is_contradicted(origin, &principal) => {
-                    self.stats.auth(AuthOutcome::Rejected);
                     let key = Some(principal.key_id().clone());
                     let rejection = Rejection { reason: Reason::Certificate, key };
-                    return Err(self.refuse(origin.address, &rejection));
+                    return Err(self.reject(origin.address, &rejection));
                 }
                 Attempt::Accepted(principal, outcome) => {
-                    self.stats.auth(outcome);
-                    return Ok(principal);
+                    // SECURITY: the one place where a key's addresses and hours hold, whichever
+                    // scheme knew it. INVARIANT I4: from elsewhere it is a key like any wrong one
+                    // (`i4_a_key_outside_its_bounds_is_a_wrong_one`).
+                    let Err(outside) = principal.admit(origin.address, self.clock.now()) else {
+                        self.stats.auth(outcome);
+                        return Ok(principal);
+                    };
+                    let key = Some(principal.key_id().clone());
+                    let rejection = Rejection { reason: Reason::Outside(outside), key };
+                    return Err(self.reject(origin.address, &rejection));
                 }
                 Attempt::Rejected(rejection) => {
-                    self.stats.auth(AuthOutcome::Rejected);
-                    return Err(self.refuse(origin.address, &rejection));
+                    return Err(self.reject(origin.address, &rejection));
                 }
             }
         }
         self.stats.auth(AuthOutcome::Missing);
         Err(unauthenticated())
+    }
+
+    fn reject(&self, address: IpAddr, rejection: &Rejection) -> Error {
+        self.stats.auth(AuthOutcome::Rejected);
+        self.refuse(address, rejection)
     }
 
     /// Once a second, within a runtime: what hangs on tokens and client certificates that are over
@@ -176,6 +189,12 @@ impl Authenticator {
         if let Some(tokens) = &self.tokens {
             tokens.reload();
         }
+    }
+
+    /// The issuers of tokens as operators see them.
+    #[must_use]
+    pub fn issuers(&self) -> Vec<IssuerStatus> {
+        self.tokens.as_ref().map(|tokens| tokens.status()).unwrap_or_default()
     }
 
     /// How often argon2 ran since the start.

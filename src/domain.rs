@@ -4,18 +4,25 @@
 //! arguments ([`clock`], [`random`]), so every rule about them can be tested without waiting.
 
 pub mod action;
+pub mod bounds;
 pub mod client;
 pub mod clock;
 pub mod error;
+pub mod hours;
 pub mod key;
+pub mod last_use;
 pub mod limits;
 pub mod memory;
+pub mod network;
 pub mod pack;
 pub mod random;
+pub mod rate_class;
+pub mod reach;
 pub mod scope;
 pub mod secret;
 pub mod session;
 pub mod strict_json;
 pub mod tenant;
+pub mod tool;
 
 pub use error::{Error, Kind, Result};

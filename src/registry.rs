@@ -78,6 +78,7 @@ impl Registry {
             (keys, &tag_key),
             environment,
             &tenants,
+            limits,
         )?;
         let ledger = Ledger::new(control, clock, entropy, limits, totals);
         Ok(Self { tenants: Arc::new(tenants), keys: Arc::new(keys), ledger: Arc::new(ledger) })

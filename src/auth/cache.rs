@@ -1,8 +1,9 @@
 //! The keys that verified once, so that argon2 stays off the path of a request.
 //!
-//! An entry says: the text with this fingerprint is key so-and-so. It does not say that the key
-//! still works, so a stale one can do no harm; it is dropped on revocation all the same. One
-//! entry a key, a bounded number, for a bounded time.
+//! An entry says: the text with this fingerprint is a secret of key so-and-so. It does not say
+//! that key or secret still work, so a stale one can do no harm; it is dropped on revocation all
+//! the same. One entry a key, with both secrets of a key that goes over to a new one; a bounded
+//! number, for a bounded time.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,8 +12,14 @@ use moka::sync::Cache;
 use crate::{
     config::auth::Auth,
     domain::{clock::Clock, key::KeyId},
-    registry::{fingerprint::Fingerprint, keyring::Key},
+    registry::{
+        fingerprint::Fingerprint,
+        keyring::{Key, Proof},
+    },
 };
+
+/// Secrets of one key that are remembered at once: the present one, and the one before it.
+const MAX_TEXTS: usize = 2;
 
 /// Remembered keys.
 #[derive(Debug)]
@@ -23,31 +30,48 @@ pub(in crate::auth) struct Verified {
     clock: Arc<dyn Clock>,
 }
 
+/// A key and the secret that it was recognised by.
+pub(in crate::auth) type Known = (Arc<Key>, Arc<Proof>);
+
 #[derive(Debug, Clone)]
-struct Entry {
+struct Text {
     fingerprint: Fingerprint,
-    key: Arc<Key>,
+    known: Known,
     since: Duration,
 }
+
+/// The newest last.
+type Entry = Arc<[Text]>;
 
 impl Verified {
     pub(in crate::auth) fn new(settings: &Auth, clock: Arc<dyn Clock>) -> Self {
         Self { entries: Cache::new(settings.cache_capacity), ttl: settings.cache_ttl, clock }
     }
 
-    /// The key that this text was verified for.
-    pub(in crate::auth) fn recall(&self, id: &KeyId, text: &Fingerprint) -> Option<Arc<Key>> {
+    /// What this text was verified for.
+    pub(in crate::auth) fn recall(&self, id: &KeyId, text: &Fingerprint) -> Option<Known> {
         let entry = self.entries.get(id)?;
-        let age = self.clock.monotonic().saturating_sub(entry.since);
+        let found = entry.iter().find(|known| known.fingerprint == *text)?;
+        let age = self.clock.monotonic().saturating_sub(found.since);
         if age >= self.ttl {
             self.entries.invalidate(id);
             return None;
         }
-        (entry.fingerprint == *text).then_some(entry.key)
+        Some(found.known.clone())
     }
 
-    pub(in crate::auth) fn remember(&self, id: KeyId, fingerprint: Fingerprint, key: Arc<Key>) {
-        self.entries.insert(id, Entry { fingerprint, key, since: self.clock.monotonic() });
+    pub(in crate::auth) fn remember(&self, id: KeyId, fingerprint: Fingerprint, known: Known) {
+        let text = Text { fingerprint, known, since: self.clock.monotonic() };
+        // In one step, so that two secrets that are verified at once are both remembered.
+        self.entries.entry(id).and_upsert_with(|entry| {
+            let before = entry.as_ref().map_or(&[][..], |entry| &**entry.value());
+            let others = before.iter().filter(|known| known.fingerprint != fingerprint);
+            let mut texts: Vec<_> = others.cloned().collect();
+            let most = texts.len().saturating_sub(MAX_TEXTS - 1);
+            texts.drain(..most);
+            texts.push(text);
+            texts.into()
+        });
     }
 
     pub(in crate::auth) fn forget(&self, id: &KeyId) {
@@ -58,44 +82,34 @@ impl Verified {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{
-        clock::ManualClock,
-        key::{KeyRecord, Role},
-        random::OsEntropy,
+    use crate::{
+        auth::testing::World, domain::random::OsEntropy, registry::fingerprint::Fingerprints,
     };
-    use crate::registry::fingerprint::Fingerprints;
-
-    fn key(id: &KeyId, clock: &dyn Clock) -> Arc<Key> {
-        Arc::new(Key::unlisted(KeyRecord {
-            id: id.clone(),
-            role: Role::Operator,
-            tenant: None,
-            name: String::new(),
-            packs: None,
-            act_as: Vec::new(),
-            created_at: clock.now(),
-            expires_at: None,
-            revoked_at: None,
-        }))
-    }
 
     #[test]
-    fn an_entry_is_for_one_text_and_goes_when_told_and_the_number_is_bounded() {
-        let clock = Arc::new(ManualClock::at("2026-11-21T12:00:00Z".parse().unwrap()));
+    fn an_entry_is_for_two_texts_and_goes_when_told_and_the_number_is_bounded() {
+        let world = World::new();
         let settings = Auth { cache_capacity: 5, ..Auth::default() };
-        let cache = Verified::new(&settings, clock.clone());
-        let (texts, id) = (Fingerprints::random(&OsEntropy), KeyId::random(&OsEntropy));
+        let cache = Verified::new(&settings, world.clock.clone());
+        let texts = Fingerprints::random(&OsEntropy);
+        let (key, _) = world.key(world.agent_key("acme"));
+        let id = key.record.id.clone();
+        let known = || (Arc::clone(&key), Arc::clone(&key.proofs()[0]));
+        let recall = |text: &str| cache.recall(&id, &texts.of(text)).is_some();
 
-        cache.remember(id.clone(), texts.of("right"), key(&id, clock.as_ref()));
-        assert_eq!(cache.recall(&id, &texts.of("right")).unwrap().record.id, id);
-        assert!(cache.recall(&id, &texts.of("wrong")).is_none());
-        assert!(cache.recall(&id, &texts.of("right")).is_some(), "a wrong text drops nothing");
+        cache.remember(id.clone(), texts.of("right"), known());
+        assert!(recall("right") && !recall("wrong"));
+        assert!(recall("right"), "a wrong text drops nothing");
+        cache.remember(id.clone(), texts.of("new"), known());
+        cache.remember(id.clone(), texts.of("new"), known());
+        assert!(recall("right") && recall("new"), "both secrets of a change");
+        cache.remember(id.clone(), texts.of("newer"), known());
+        assert!(!recall("right") && recall("new") && recall("newer"), "the oldest goes");
         cache.forget(&id);
-        assert!(cache.recall(&id, &texts.of("right")).is_none());
+        assert!(!recall("new") && !recall("newer"));
 
         for _ in 0..100 {
-            let id = KeyId::random(&OsEntropy);
-            cache.remember(id.clone(), texts.of("right"), key(&id, clock.as_ref()));
+            cache.remember(KeyId::random(&OsEntropy), texts.of("right"), known());
         }
         cache.entries.run_pending_tasks();
         assert!(cache.entries.entry_count() <= 5);

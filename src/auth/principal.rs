@@ -2,19 +2,24 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     domain::{
         Error, Kind, Result,
         action::Action,
+        bounds::{Bounds, Outside},
         client::ClientInfo,
         key::{KeyId, KeyRecord, Role},
         pack::Packs,
         scope::Scopes,
         tenant::{Tenant, TenantLabel},
     },
-    registry::{keyring::Key, ledger::Caller},
+    registry::{
+        keyring::{Key, Proof},
+        ledger::Caller,
+    },
 };
 
 /// A known caller.
@@ -43,13 +48,30 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Principal {
     key: Arc<Key>,
+    proof: Option<Arc<Proof>>,
     default_packs: Packs,
     scopes: Scopes,
 }
 
 impl Principal {
     pub(in crate::auth) fn new(key: Arc<Key>, default_packs: Packs) -> Self {
-        Self { key, default_packs, scopes: Scopes::ALL }
+        Self { key, proof: None, default_packs, scopes: Scopes::ALL }
+    }
+
+    /// The same caller, known by this one of its key's secrets.
+    pub(in crate::auth) fn proved(mut self, proof: Arc<Proof>) -> Self {
+        self.proof = Some(proof);
+        self
+    }
+
+    /// Whether the key may be used from `address` at `now`, and a note that it was.
+    ///
+    /// # Errors
+    /// Which of its bounds it is outside of.
+    pub(in crate::auth) fn admit(&self, address: IpAddr, now: Timestamp) -> Result<(), Outside> {
+        self.bounds().admit(address, now)?;
+        self.key.mark_used(now, address);
+        Ok(())
     }
 
     /// The same caller with these scopes only.
@@ -96,6 +118,18 @@ impl Principal {
         &self.record().act_as
     }
 
+    /// What the key may not. What of it is about tools and memories holds in `policy` and `store`,
+    /// whatever asks for a permit.
+    #[must_use]
+    pub fn bounds(&self) -> &Bounds {
+        &self.record().bounds
+    }
+
+    /// Which of the key's secrets was presented, where it is a made key.
+    pub(crate) fn proof(&self) -> Option<&Arc<Proof>> {
+        self.proof.as_ref()
+    }
+
     /// What its token was granted; a key has every scope.
     #[must_use]
     pub fn scopes(&self) -> Scopes {
@@ -125,7 +159,8 @@ impl Principal {
     /// This caller, as the session ledger wants to know it.
     #[must_use]
     pub fn caller(&self, client: ClientInfo, protocol: String, address: IpAddr) -> Caller {
-        Caller { key: Arc::clone(&self.key), client, protocol, address }
+        let (key, proof) = (Arc::clone(&self.key), self.proof.clone());
+        Caller { key, proof, client, protocol, address }
     }
 
     fn record(&self) -> &KeyRecord {
@@ -145,9 +180,10 @@ mod tests {
             .filter(|line| !line.trim_start().starts_with("//"))
             .collect::<Vec<_>>()
             .join("\n");
-        let made = "the types of the constructor and of `narrowed`, and the one value";
-        assert_eq!(code.matches("Self {").count(), 3, "{made}");
+        let made = "the types of the constructor, of `narrowed` and `proved`, and the one value";
+        assert_eq!(code.matches("Self {").count(), 4, "{made}");
         assert!(code.contains("pub(in crate::auth) fn narrowed(mut self"));
+        assert!(code.contains("pub(in crate::auth) fn proved(mut self"));
         assert!(code.contains("pub(in crate::auth) fn new("));
         for door in ["Default", "Deserialize", "for Principal", "pub key", "-> Principal"] {
             assert!(!code.contains(door), "{door}");

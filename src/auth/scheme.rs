@@ -22,7 +22,7 @@ use async_trait::async_trait;
 
 use super::{Credential, Principal, certificate::ClientCertificate, token::flaw::Flaw};
 use crate::{
-    domain::{Result, key::KeyId},
+    domain::{Result, bounds::Outside, key::KeyId},
     telemetry::stats::AuthOutcome,
 };
 
@@ -81,11 +81,13 @@ pub(in crate::auth) enum Reason {
     Malformed,
     /// No such key, or not its secret.
     Unknown,
-    /// It was a key: revoked, or past its date.
+    /// It was a key, or a secret of one: revoked, or past its date.
     Gone,
     /// A client certificate that is trusted no more, or one that says otherwise than the key, or
     /// none where every key needs one.
     Certificate,
+    /// A good key, outside of its bounds.
+    Outside(Outside),
     /// A token, and what is wrong with it.
     Token(Flaw),
 }
@@ -98,6 +100,8 @@ impl fmt::Display for Reason {
             Self::Unknown => "unknown",
             Self::Gone => "gone",
             Self::Certificate => "client certificate",
+            Self::Outside(Outside::Address) => "used from outside its networks",
+            Self::Outside(Outside::Hours) => "used outside its hours",
             Self::Token(flaw) => return fmt::Display::fmt(flaw, f),
         })
     }

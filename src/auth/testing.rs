@@ -21,6 +21,7 @@ use crate::{
     db::data_dir::DataDir,
     domain::{
         Result,
+        bounds::Bounds,
         clock::{Clock, ManualClock},
         key::Role,
         random::OsEntropy,
@@ -81,6 +82,7 @@ impl World {
             name: String::new(),
             packs: None,
             act_as: Vec::new(),
+            bounds: Bounds::default(),
             expires_at: None,
         }
     }
@@ -109,6 +111,7 @@ impl World {
             name: String::new(),
             packs: None,
             act_as: Vec::new(),
+            bounds: Bounds::default(),
             expires_at: None,
         };
         self.principal(new).await

@@ -50,7 +50,8 @@ async fn a_made_key_opens_its_tenant_with_either_header() {
         assert_eq!(principal.role(), Role::Agent);
     }
     assert_eq!(world.authenticator.argon2_runs(), 1, "the second time it is remembered");
-    assert_eq!(key.last_used(), Some(world.clock.now()));
+    let last = key.last_use().unwrap();
+    assert_eq!((last.at, last.address), (world.clock.now(), Some(network().address)));
     assert_eq!(world.operator().await.tenant(), None);
 }
 
@@ -176,6 +177,7 @@ async fn i3_a_rejected_credential_falls_through_to_nobody() {
         verifier: Arc::clone(&authenticator.verifier),
         rates: Arc::clone(&authenticator.rates),
         stats: Arc::clone(&authenticator.stats),
+        clock: Arc::clone(&authenticator.clock),
     };
     assert!(both.authenticate(&parts(&[]), network()).await.is_ok());
     let bad = parts(&[("x-api-key", "bad")]);
@@ -309,6 +311,84 @@ async fn i9_an_expired_key_is_refused_at_once() {
     assert!(principal.gone().is_cancelled());
 }
 
+/// A key with these bounds, and its text.
+fn bounded(world: &World, bounds: &str) -> (Arc<crate::registry::keyring::Key>, Secret) {
+    let mut new = world.agent_key("acme");
+    new.bounds = serde_json::from_str(bounds).unwrap();
+    world.key(new)
+}
+
+#[tokio::test]
+async fn i4_a_key_outside_its_bounds_is_a_wrong_one() {
+    let world = World::with(plenty);
+    let from = |address: &str| Origin { address: address.parse().unwrap(), ..network() };
+    let near = bounded(&world, r#"{"from":["10.0.0.0/8"]}"#);
+    // The clock of this world shows a Saturday.
+    let week = bounded(&world, r#"{"hours":"mon-fri 00:00-24:00 UTC"}"#);
+    let ask = async |secret: &Secret, origin: Origin<'_>| {
+        let request = parts(&[("x-api-key", secret.expose())]);
+        world.authenticator.authenticate(&request, origin).await.map(drop)
+    };
+    for remembered in [false, true] {
+        assert!(ask(&near.1, from("10.1.2.3")).await.is_ok());
+        assert!(ask(&near.1, from("::ffff:10.1.2.3")).await.is_ok());
+        for (secret, origin) in [(&near.1, from("192.0.2.1")), (&week.1, from("10.1.2.3"))] {
+            let refused = ask(secret, origin).await.unwrap_err();
+            let wrong = (Kind::Unauthenticated, "unauthorized");
+            assert_eq!((refused.kind(), refused.public()), wrong, "remembered: {remembered}");
+        }
+    }
+    assert_eq!(week.0.last_use(), None, "a use that was refused is none");
+    assert_eq!(near.0.last_use().unwrap().address, Some(from("::ffff:10.1.2.3").address));
+    world.advance(24 * 3600 * 2);
+    assert!(ask(&week.1, from("192.0.2.1")).await.is_ok(), "on Monday it works");
+}
+
+#[tokio::test]
+async fn i9_an_old_secret_is_refused_on_the_next_request_and_the_new_one_never() {
+    let world = World::with(plenty);
+    let (key, old) = world.key(world.agent_key("acme"));
+    world.authenticate(old.expose()).await.unwrap();
+    let hour = Duration::from_hours(1);
+    let (_, new) = world.registry.keys.rotate(&key.record.id, hour).unwrap().unwrap();
+    for _ in 0..3 {
+        assert!(world.authenticate(old.expose()).await.is_ok());
+        assert!(world.authenticate(new.expose()).await.is_ok());
+    }
+    assert_eq!(world.authenticator.argon2_runs(), 2, "both are remembered at once");
+    world.advance(3599);
+    assert!(world.authenticate(old.expose()).await.is_ok());
+    world.advance(1);
+    assert_eq!(kind(world.authenticate(old.expose()).await), Kind::Unauthenticated);
+    assert!(world.authenticate(new.expose()).await.is_ok());
+    let runs = world.authenticator.argon2_runs();
+    assert_eq!(kind(world.authenticate(old.expose()).await), Kind::Unauthenticated);
+    assert_eq!(world.authenticator.argon2_runs(), runs, "a secret that is over costs no argon2");
+
+    // At once, through what is remembered.
+    let (_, newer) = world.registry.keys.rotate(&key.record.id, Duration::ZERO).unwrap().unwrap();
+    assert_eq!(kind(world.authenticate(new.expose()).await), Kind::Unauthenticated);
+    let principal = world.authenticate(newer.expose()).await.unwrap();
+    assert!(world.registry.keys.revoke(&key.record.id).unwrap());
+    assert!(principal.gone().is_cancelled());
+    for secret in [&old, &new, &newer] {
+        assert_eq!(kind(world.authenticate(secret.expose()).await), Kind::Unauthenticated);
+    }
+}
+
+#[tokio::test]
+async fn i9_a_secret_that_ends_while_it_is_verified_is_refused() {
+    let world = World::new();
+    let (key, secret) = world.key(world.agent_key("acme"));
+    let (keys, id) = (Arc::clone(&world.registry.keys), key.record.id.clone());
+    world.authenticator.verifier.between.set(move || {
+        keys.rotate(&id, Duration::ZERO).unwrap().unwrap();
+    });
+    assert_eq!(kind(world.authenticate(secret.expose()).await), Kind::Unauthenticated);
+    assert_eq!(world.authenticator.argon2_runs(), 1, "it did come as far as that");
+    assert_eq!(kind(world.authenticate(secret.expose()).await), Kind::Unauthenticated);
+}
+
 #[tokio::test]
 async fn a_remembered_key_is_forgotten_after_its_time() {
     let world = World::with(|s| s.auth.cache_ttl = Duration::from_secs(10));
@@ -368,7 +448,7 @@ async fn i5_no_debug_output_shows_a_secret() {
         world.registry.keys.list(),
         ledger.list(),
     );
-    let hash = key.proof().unwrap().to_store().1.to_owned();
+    let hash = key.proofs()[0].to_store().1.to_owned();
     for planted in ["planted", whole.secret.expose(), secret.expose(), &hash, "argon2id"] {
         assert!(!shown.contains(planted), "{planted} in {shown}");
     }

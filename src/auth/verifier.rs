@@ -29,6 +29,9 @@ const MAX_REFUSED: u64 = 4_096;
 /// A full queue is worked off in less than this.
 const FULL_RETRY: Duration = Duration::from_secs(1);
 
+/// The proof that a text matches, if it matches one.
+type Verdict = Option<Arc<Proof>>;
+
 /// Runs argon2 for everybody.
 #[derive(Debug)]
 pub(in crate::auth) struct Verifier {
@@ -36,9 +39,9 @@ pub(in crate::auth) struct Verifier {
     places: Arc<Semaphore>,
     /// Running.
     permits: Arc<Semaphore>,
-    flights: Mutex<HashMap<Fingerprint, Arc<OnceCell<bool>>>>,
+    flights: Mutex<HashMap<Fingerprint, Arc<OnceCell<Verdict>>>>,
     refused: Cache<Fingerprint, ()>,
-    runs: AtomicU64,
+    runs: Arc<AtomicU64>,
     tasks: TaskTracker,
     #[cfg(test)]
     pub(in crate::auth) between: super::testing::Between,
@@ -52,7 +55,7 @@ impl Verifier {
             permits: Arc::new(Semaphore::new(permits)),
             flights: Mutex::default(),
             refused: Cache::new(MAX_REFUSED),
-            runs: AtomicU64::new(0),
+            runs: Arc::default(),
             tasks,
             #[cfg(test)]
             between: super::testing::Between::default(),
@@ -72,18 +75,20 @@ impl Verifier {
         Flight { verifier: self, text, verdict }
     }
 
-    async fn run(&self, proof: &Arc<Proof>, secret: Secret) -> Result<bool> {
+    async fn run(&self, likely: &[Arc<Proof>], secret: Secret) -> Result<Verdict> {
         let full = || {
             let kind = Kind::Overloaded { retry_after: FULL_RETRY };
             Error::new(kind, "too many keys are being verified; retry in 1 s")
         };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| full())?;
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(Error::internal)?;
-        self.runs.fetch_add(1, Ordering::Relaxed);
-        let proof = Arc::clone(proof);
+        let (likely, runs) = (likely.to_vec(), Arc::clone(&self.runs));
         let work = move || {
             let _held = (place, permit);
-            proof.matches(&secret)
+            likely.into_iter().find(|proof| {
+                runs.fetch_add(1, Ordering::Relaxed);
+                proof.matches(&secret)
+            })
         };
         self.tasks.spawn_blocking(work).await.map_err(Error::internal)
     }
@@ -94,21 +99,26 @@ impl Verifier {
 pub(in crate::auth) struct Flight<'v> {
     verifier: &'v Verifier,
     text: Fingerprint,
-    verdict: Arc<OnceCell<bool>>,
+    verdict: Arc<OnceCell<Verdict>>,
 }
 
 impl Flight<'_> {
-    /// Whether the secret is the proof's. When the request that runs argon2 hangs up, the next
-    /// one takes over.
+    /// Which of the `likely` proofs the secret is of, if it is of one. When the request that runs
+    /// argon2 hangs up, the next one takes over.
     ///
     /// # Errors
     /// `Overloaded` when the queue is full.
-    pub(in crate::auth) async fn verify(&self, proof: &Arc<Proof>, secret: Secret) -> Result<bool> {
+    pub(in crate::auth) async fn verify(
+        &self,
+        likely: &[Arc<Proof>],
+        secret: Secret,
+    ) -> Result<Verdict> {
         if self.verifier.refused.contains_key(&self.text) {
-            return Ok(false);
+            return Ok(None);
         }
-        let verdict = *self.verdict.get_or_try_init(|| self.verifier.run(proof, secret)).await?;
-        if !verdict {
+        let run = || self.verifier.run(likely, secret);
+        let verdict = self.verdict.get_or_try_init(run).await?.clone();
+        if verdict.is_none() {
             self.verifier.refused.insert(self.text, ());
         }
         #[cfg(test)]
@@ -139,11 +149,11 @@ mod tests {
     async fn i7_a_wrong_text_costs_argon2_once() {
         let world = World::new();
         let (key, _) = world.key(world.agent_key("acme"));
-        let proof = key.proof().unwrap();
+        let proofs = key.proofs();
         let verifier = Verifier::new(&world.settings.auth, TaskTracker::new());
         let ask = async |guess: &PresentedKey| {
             let text = world.registry.keys.fingerprint(guess.reveal().expose());
-            verifier.join(text).verify(proof, guess.secret.clone()).await.unwrap()
+            verifier.join(text).verify(proofs, guess.secret.clone()).await.unwrap().is_some()
         };
         let guess = PresentedKey::random(&OsEntropy);
         assert!(!ask(&guess).await && !ask(&guess).await);

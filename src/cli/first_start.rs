@@ -15,6 +15,7 @@ use crate::{
     db::{data_dir::private_dir, secret_file},
     domain::{
         Error, Kind, Result,
+        bounds::Bounds,
         key::{KeyId, Role},
         secret::Secret,
         tenant::{Tenant, TenantLabel},
@@ -49,7 +50,15 @@ pub fn make(registry: &Registry, directory: &Path) -> Result<Option<Bootstrap>> 
     private_dir(directory)?;
     let issue = |role: Role, tenant: Option<Tenant>| -> Result<Issued> {
         let name = "made on the first start".to_owned();
-        let new = NewKey { role, tenant, name, packs: None, act_as: vec![], expires_at: None };
+        let new = NewKey {
+            role,
+            tenant,
+            name,
+            packs: None,
+            act_as: vec![],
+            bounds: Bounds::default(),
+            expires_at: None,
+        };
         let (key, secret) = registry.keys.create(new)?;
         let path = directory.join(format!("{role}.key"));
         // A file of that name belongs to keys that no longer exist.

@@ -1,9 +1,16 @@
-//! `memgate key`: make, list and revoke keys.
+//! `memgate key`: make, show, renew and revoke keys.
+//!
+//! Every flag of `key create` but the first few takes something away: what a key can do is what
+//! policy permits its role, less its bounds, and `key list` says it in a sentence.
 //!
 //! A key's text exists once: on the terminal, on the pipe that asked for it, or in the file
 //! that was named. `--json` gives it as `key` beside the record.
 
-use std::path::PathBuf;
+use std::{
+    fmt::{self, Display},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -20,12 +27,21 @@ use crate::{
     db::secret_file,
     domain::{
         Error, Kind,
+        action::Access,
+        bounds::Bounds,
         clock::{Clock, SystemClock},
+        hours::Hours,
         key::{KeyId, Role},
+        memory::Tag,
+        network::{Network, Networks},
         pack::Pack,
+        rate_class::RateClass,
+        reach::Tags,
         secret::Secret,
         tenant::TenantLabel,
+        tool::{ToolName, Tools},
     },
+    registry::keyring::MAX_OVERLAP,
 };
 
 /// What to do with keys.
@@ -35,6 +51,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  \
         memgate key create --tenant acme --name laptop\n  \
         memgate key create --tenant acme --name ci --expires 90d --out ci.key\n  \
+        memgate key create --tenant acme --name desk --access read --tag work \\\n    \
+            --from 10.0.0.0/8 --hours \"mon-fri 08:00-18:00 Europe/Berlin\"\n  \
+        memgate key create --tenant acme --name notes --tool store_memory\n  \
         memgate key create --role operator --name me\n  \
         KEY=$(memgate key create --tenant acme --name script)")]
     Create(Create),
@@ -44,6 +63,22 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show everything about one key; no secret is shown
+    #[command(after_help = "Example:\n  memgate key show 0k3v9q1mzx7a")]
+    Show {
+        /// The key's id, as `memgate key list` shows it
+        #[arg(value_parser = key_id)]
+        id: KeyId,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a key a new secret, shown once; the old one works on for a while
+    #[command(after_help = "Examples:\n  \
+        memgate key rotate 0k3v9q1mzx7a\n  \
+        memgate key rotate 0k3v9q1mzx7a --overlap 7d --out new.key\n  \
+        memgate key rotate 0k3v9q1mzx7a --overlap 0s        the old one is known to others")]
+    Rotate(Rotate),
     /// Revoke a key: its next request is refused and its streams end
     #[command(after_help = "Example:\n  memgate key revoke 0k3v9q1mzx7a")]
     Revoke {
@@ -51,6 +86,23 @@ pub enum Command {
         #[arg(value_parser = key_id)]
         id: KeyId,
     },
+}
+
+/// Arguments of `key rotate`.
+#[derive(Debug, Args)]
+pub struct Rotate {
+    /// The key's id, as `memgate key list` shows it
+    #[arg(value_parser = key_id)]
+    id: KeyId,
+    /// How long the old secret works beside the new one: `24h`, up to `30d`; `0s` ends it now
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = overlap)]
+    overlap: Duration,
+    /// Write the key to this new file (mode 0600) and do not print it
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print record and key as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Arguments of `key create`.
@@ -71,8 +123,27 @@ pub struct Create {
     /// Another tenant that it may name in `user_id`; can be repeated
     #[arg(long, value_parser = label, value_name = "TENANT")]
     act_as: Vec<TenantLabel>,
+    /// A single tool it may call, and no other; can be repeated
+    #[arg(long, value_parser = tool, value_name = "TOOL", help_heading = "Bounds")]
+    tool: Vec<ToolName>,
+    /// `read` for a key that changes nothing
+    #[arg(long, value_enum, value_name = "ACCESS", default_value_t = AccessName::Write,
+          hide_default_value = true, help_heading = "Bounds")]
+    access: AccessName,
+    /// It sees only memories with this tag, and what it stores gets it; can be repeated
+    #[arg(long, value_parser = tag, value_name = "TAG", help_heading = "Bounds")]
+    tag: Vec<Tag>,
+    /// A network or address it works from, `10.0.0.0/8`; can be repeated
+    #[arg(long, value_parser = network, value_name = "NETWORK", help_heading = "Bounds")]
+    from: Vec<Network>,
+    /// When it works: "mon-fri 08:00-18:00 Europe/Berlin"
+    #[arg(long, value_parser = hours, value_name = "HOURS", help_heading = "Bounds")]
+    hours: Option<Hours>,
+    /// A rate of `limits.classes` in the place of `limits.per_key`
+    #[arg(long, value_parser = rate_class, value_name = "CLASS", help_heading = "Bounds")]
+    rate_class: Option<RateClass>,
     /// When it stops working: `90d`, `12h`, or a date like `2027-01-31`
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", help_heading = "Bounds")]
     expires: Option<String>,
     /// Write the key to this new file (mode 0600) and do not print it
     #[arg(long, value_name = "FILE")]
@@ -90,6 +161,14 @@ enum RoleName {
     Operator,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AccessName {
+    /// only what changes nothing
+    Read,
+    /// whatever policy permits
+    Write,
+}
+
 impl Command {
     pub(in crate::cli) fn run(self, sources: &Sources, printer: &Printer) -> Result<(), Failure> {
         match self {
@@ -101,6 +180,14 @@ impl Command {
                 }
                 Ok(printer.line(table(&keys, SystemClock::new().now()))?)
             }
+            Self::Show { id, json } => {
+                let key = Registrar::open(sources)?.key(&id)?;
+                if json {
+                    return Ok(printer.json(&key)?);
+                }
+                Ok(printer.line(card(&key, SystemClock::new().now()))?)
+            }
+            Self::Rotate(rotate) => rotate.run(sources, printer),
             Self::Revoke { id } => {
                 Registrar::open(sources)?.revoke_key(&id)?;
                 Ok(printer.line(format_args!("revoked key {id}"))?)
@@ -117,11 +204,19 @@ impl Create {
             RoleName::Agent => Role::Agent,
             RoleName::Operator => Role::Operator,
         };
-        // Before the key is made: a key whose text then has no place to go would be lost.
-        if let Some(path) = self.out.as_deref().filter(|path| path.symlink_metadata().is_ok()) {
-            let sentence = format!("{} exists already; name another file", path.display());
-            return Err(Error::bad_input(sentence).into());
-        }
+        is_free(self.out.as_deref())?;
+        let some = |is_empty: bool| (!is_empty).then_some(());
+        let bounds = Bounds {
+            tools: some(self.tool.is_empty()).map(|()| Tools::of(self.tool)).transpose()?,
+            access: match self.access {
+                AccessName::Read => Access::Read,
+                AccessName::Write => Access::Write,
+            },
+            tags: some(self.tag.is_empty()).map(|()| Tags::of(self.tag)).transpose()?,
+            from: some(self.from.is_empty()).map(|()| Networks::of(self.from)).transpose()?,
+            hours: self.hours,
+            rate_class: self.rate_class,
+        };
         let packs = (!self.pack.is_empty()).then(|| self.pack.into_iter().collect());
         let wish = Wish {
             role,
@@ -129,6 +224,7 @@ impl Create {
             name: self.name.unwrap_or_default(),
             packs,
             act_as: self.act_as,
+            bounds,
             expires_at,
         };
         // With `--act-as`, the tenant that is missing may be one of those.
@@ -141,22 +237,65 @@ impl Create {
             });
         }
         let (record, secret) = made?;
-        if let Some(path) = &self.out {
-            secret_file::write(path, &secret)?;
-            if self.json {
-                return Ok(printer.json(&record)?);
-            }
-            return Ok(printer.line(format_args!(
-                "made key {} and wrote it to {}",
-                cell(&record, "id"),
-                path.display()
-            ))?);
-        }
-        show(record, &secret, self.json, printer)
+        let Some(path) = &self.out else {
+            return show(record, &secret, "made", self.json, printer);
+        };
+        keep(path, &record, &secret, "made", self.json, printer)
     }
 }
 
-fn show(mut record: Value, secret: &Secret, json: bool, printer: &Printer) -> Result<(), Failure> {
+impl Rotate {
+    fn run(self, sources: &Sources, printer: &Printer) -> Result<(), Failure> {
+        is_free(self.out.as_deref())?;
+        let (record, secret) = Registrar::open(sources)?.rotate_key(&self.id, self.overlap)?;
+        let until = cell(&record, "old_secret_until");
+        match &self.out {
+            None => show(record, &secret, "renewed", self.json, printer)?,
+            Some(path) => keep(path, &record, &secret, "renewed", self.json, printer)?,
+        }
+        printer.hint(match until.as_str() {
+            "-" => "the old secret works no more".to_owned(),
+            until => format!("the old secret works until {until}; move every client over by then"),
+        });
+        Ok(())
+    }
+}
+
+/// Asked before a key is made: a key whose text then has no place to go would be lost.
+fn is_free(out: Option<&Path>) -> Result<(), Error> {
+    match out.filter(|path| path.symlink_metadata().is_ok()) {
+        None => Ok(()),
+        Some(path) => {
+            let sentence = format!("{} exists already; name another file", path.display());
+            Err(Error::bad_input(sentence))
+        }
+    }
+}
+
+/// Writes a secret to its file; `done` is what was done with its key.
+fn keep(
+    path: &Path,
+    record: &Value,
+    secret: &Secret,
+    done: &str,
+    json: bool,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    secret_file::write(path, secret)?;
+    if json {
+        return Ok(printer.json(record)?);
+    }
+    let id = cell(record, "id");
+    Ok(printer.line(format_args!("{done} key {id} and wrote it to {}", path.display()))?)
+}
+
+fn show(
+    mut record: Value,
+    secret: &Secret,
+    done: &str,
+    json: bool,
+    printer: &Printer,
+) -> Result<(), Failure> {
     if json {
         record["key"] = json!(secret.expose());
         return Ok(printer.json(&record)?);
@@ -167,7 +306,7 @@ fn show(mut record: Value, secret: &Secret, json: bool, printer: &Printer) -> Re
     }
     let [id, role, tenant] = ["id", "role", "tenant"].map(|field| cell(&record, field));
     let of = if role == "agent" { format!(" of tenant `{tenant}`") } else { String::new() };
-    printer.line(format_args!("made {role} key {id}{of}; it is shown this once:\n"))?;
+    printer.line(format_args!("{done} {role} key {id}{of}; it is shown this once:\n"))?;
     printer.secret(secret)?;
     printer.line("")?;
     printer.hint("send it as `Authorization: Bearer …` or `X-API-Key: …`");
@@ -175,15 +314,66 @@ fn show(mut record: Value, secret: &Secret, json: bool, printer: &Printer) -> Re
 }
 
 fn table(keys: &[Value], now: Timestamp) -> Table {
-    let mut table =
-        Table::new(["ID", "ROLE", "TENANT", "NAME", "PACKS", "ACTS AS", "MADE", "STATE"]);
+    let mut table = Table::new(["ID", "NAME", "CAN", "LAST USED", "STATE"]);
     for key in keys {
-        let [id, role, tenant, name, packs, act_as, made] =
-            ["id", "role", "tenant", "name", "packs", "act_as", "created_at"]
-                .map(|field| cell(key, field));
-        table.row([id, role, tenant, name, packs, act_as, made, state(key, now)]);
+        let [id, name, can] = ["id", "name", "can"].map(|field| cell(key, field));
+        table.row([id, name, can, last_use(key), state(key, now)]);
     }
     table
+}
+
+/// "2026-11-27 09:12:00Z by cursor from 10.0.0.7", or a dash.
+fn last_use(key: &Value) -> String {
+    let [at, client, address] =
+        ["last_use/at", "last_use/client", "last_use/address"].map(|field| cell(key, field));
+    let part = |word: &str, text: &str| match text {
+        "-" => String::new(),
+        text => format!(" {word} {text}"),
+    };
+    format!("{at}{}{}", part("by", &client), part("from", &address))
+}
+
+/// Everything about one key, a line each; what is not there is left out.
+fn card(key: &Value, now: Timestamp) -> Card {
+    let mut lines = Vec::new();
+    for (name, field) in [
+        ("id", "id"),
+        ("name", "name"),
+        ("role", "role"),
+        ("tenant", "tenant"),
+        ("can", "can"),
+        ("packs", "packs"),
+        ("tools", "tools"),
+        ("access", "access"),
+        ("tags", "tags"),
+        ("from", "from"),
+        ("hours", "hours"),
+        ("rate class", "rate_class"),
+        ("acts as", "act_as"),
+        ("made", "created_at"),
+        ("expires", "expires_at"),
+        ("old secret", "old_secret_until"),
+        ("attention", "attention"),
+    ] {
+        lines.push((name, cell(key, field)));
+    }
+    lines.push(("last used", last_use(key)));
+    lines.push(("state", state(key, now)));
+    lines.retain(|(_, text)| text != "-");
+    Card(lines)
+}
+
+/// Names and what stands beside them.
+struct Card(Vec<(&'static str, String)>);
+
+impl Display for Card {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, text)) in self.0.iter().enumerate() {
+            let end = if i == 0 { "" } else { "\n" };
+            write!(f, "{end}{name:<10}  {}", text.replace('\n', "\u{fffd}"))?;
+        }
+        Ok(())
+    }
 }
 
 fn state(key: &Value, now: Timestamp) -> String {
@@ -216,8 +406,27 @@ pub(in crate::cli) fn key_id(text: &str) -> Result<KeyId, String> {
     KeyId::parse(text).map_err(|_| "`memgate key list` shows the ids there are".to_owned())
 }
 
-fn pack(text: &str) -> Result<Pack, String> {
-    Pack::parse(text).map_err(|e| e.public().to_owned())
+fn overlap(text: &str) -> Result<Duration, String> {
+    let parsed = time::parse(text.trim()).filter(|overlap| *overlap <= MAX_OVERLAP);
+    parsed.ok_or_else(|| "write a time of `30d` at most, like `24h`, or `0s` for none".to_owned())
+}
+
+/// A parser of one word, as `clap` wants it.
+macro_rules! parsers {
+    ($($name:ident: $value:ty;)+) => {$(
+        fn $name(text: &str) -> Result<$value, String> {
+            <$value>::parse(text).map_err(|e| e.public().to_owned())
+        }
+    )+};
+}
+
+parsers! {
+    pack: Pack;
+    tool: ToolName;
+    tag: Tag;
+    network: Network;
+    hours: Hours;
+    rate_class: RateClass;
 }
 
 #[cfg(test)]
@@ -249,10 +458,10 @@ mod tests {
         let secret = Secret::new("k7Qd93jf8sLw02Xm".to_owned());
         let record = json!({"id": "abc", "role": "agent", "tenant": "acme"});
         let (printer, out, _) = captured(false);
-        show(record.clone(), &secret, false, &printer).unwrap();
+        show(record.clone(), &secret, "made", false, &printer).unwrap();
         assert_eq!(out.text(), "k7Qd93jf8sLw02Xm\n");
         let (printer, out, err) = captured(true);
-        show(record, &secret, false, &printer).unwrap();
+        show(record, &secret, "made", false, &printer).unwrap();
         assert!(out.text().contains("this once") && out.text().contains("\nk7Qd93jf8sLw02Xm\n"));
         assert!(!err.text().contains("k7Qd93jf8sLw02Xm"));
     }

@@ -4,7 +4,7 @@
 //! Without one, the command takes the lock and opens the registry itself. Both give the same
 //! records as JSON, so that `--json` prints the same either way.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,11 +12,16 @@ use serde_json::{Value, json};
 use super::{client::Client, failure::Failure};
 use crate::{
     app::Control,
-    config::{load, load::Sources},
+    config::{
+        form::{Form as _, time::Time},
+        load,
+        load::Sources,
+    },
     db::paths::Paths,
     domain::{
         Error, Result,
         action::Action,
+        bounds::Bounds,
         key::{KeyId, Role},
         pack::Packs,
         secret::Secret,
@@ -51,6 +56,8 @@ pub struct Wish {
     pub packs: Option<Packs>,
     /// Other tenants it may name.
     pub act_as: Vec<TenantLabel>,
+    /// What it may not.
+    pub bounds: Bounds,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
 }
@@ -103,7 +110,22 @@ impl Registrar {
         match self {
             Self::Running(client) => Ok(list(client.get("/admin/keys")?, "keys")),
             Self::Direct(direct) => {
-                direct.registry.keys.list().iter().map(|key| key_record(key)).collect()
+                let now = direct.clock.now();
+                direct.registry.keys.list().iter().map(|key| key_record(key, now)).collect()
+            }
+        }
+    }
+
+    /// One key.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub fn key(&self, id: &KeyId) -> Result<Value> {
+        match self {
+            Self::Running(client) => client.get(&format!("/admin/keys/{id}")),
+            Self::Direct(direct) => {
+                let key = direct.registry.keys.get(id).ok_or_else(|| Error::not_found("key"))?;
+                key_record(&key, direct.clock.now())
             }
         }
     }
@@ -114,18 +136,33 @@ impl Registrar {
     /// `BadInput`, `NotFound` for a tenant that is not there, `Unavailable`.
     pub fn create_key(&self, wish: Wish) -> Result<(Value, Secret)> {
         match self {
-            Self::Running(client) => {
-                let mut answer = client.post("/admin/keys", &wish.body())?;
-                match answer.as_object_mut().and_then(|fields| fields.remove("secret")) {
-                    Some(Value::String(text)) => Ok((answer, Secret::new(text))),
-                    _ => Err(Error::internal("the running server gave no key")),
-                }
-            }
+            Self::Running(client) => with_secret(client.post("/admin/keys", &wish.body()?)?),
             Self::Direct(direct) => {
                 let made = make_key(&direct.registry, wish);
                 let id = |(key, _): &(Arc<Key>, Secret)| key.record.id.to_string();
                 let (key, secret) = direct.recorded(Action::KeyCreate, id, made)?;
-                Ok((key_record(&key)?, secret))
+                Ok((key_record(&key, direct.clock.now())?, secret))
+            }
+        }
+    }
+
+    /// Gives a key a new secret: its record, and its new text, which is told this once.
+    ///
+    /// # Errors
+    /// `NotFound`, `BadInput` for too long an overlap, `Conflict` for a key of the environment or
+    /// one that works no more, `Unavailable`.
+    pub fn rotate_key(&self, id: &KeyId, overlap: Duration) -> Result<(Value, Secret)> {
+        match self {
+            Self::Running(client) => {
+                let body = json!({ "overlap": Time::show(&overlap) });
+                with_secret(client.post(&format!("/admin/keys/{id}/rotate"), &body)?)
+            }
+            Self::Direct(direct) => {
+                let rotated = direct.registry.keys.rotate(id, overlap);
+                let rotated = rotated.and_then(|r| r.ok_or_else(|| Error::not_found("key")));
+                let (key, secret) =
+                    direct.recorded(Action::KeyRotate, |_| id.to_string(), rotated)?;
+                Ok((key_record(&key, direct.clock.now())?, secret))
             }
         }
     }
@@ -147,6 +184,14 @@ impl Registrar {
     }
 }
 
+/// The record and the secret in an answer.
+fn with_secret(mut answer: Value) -> Result<(Value, Secret)> {
+    match answer.as_object_mut().and_then(|fields| fields.remove("secret")) {
+        Some(Value::String(text)) => Ok((answer, Secret::new(text))),
+        _ => Err(Error::internal("the running server gave no key")),
+    }
+}
+
 fn make_key(registry: &Registry, wish: Wish) -> Result<(Arc<Key>, Secret)> {
     let find = |label: TenantLabel| {
         registry.tenants.by_label(&label).ok_or_else(|| Error::not_found("tenant"))
@@ -158,14 +203,17 @@ fn make_key(registry: &Registry, wish: Wish) -> Result<(Arc<Key>, Secret)> {
         name: wish.name,
         packs: wish.packs,
         act_as: wish.act_as,
+        bounds: wish.bounds,
         expires_at: wish.expires_at,
     })
 }
 
 impl Wish {
     /// What the server is asked for: what was not said is not sent.
-    fn body(&self) -> Value {
-        let mut body = json!({ "role": self.role, "name": self.name });
+    fn body(&self) -> Result<Value> {
+        let mut body = serde_json::to_value(&self.bounds).map_err(Error::internal)?;
+        body["role"] = json!(self.role);
+        body["name"] = json!(self.name);
         if let Some(tenant) = &self.tenant {
             body["tenant"] = json!(tenant);
         }
@@ -178,7 +226,7 @@ impl Wish {
         if let Some(expires_at) = &self.expires_at {
             body["expires_at"] = json!(expires_at);
         }
-        body
+        Ok(body)
     }
 }
 
@@ -200,8 +248,8 @@ fn record(record: &impl serde::Serialize) -> Result<Value> {
 }
 
 /// A key as the server shows it.
-fn key_record(key: &Key) -> Result<Value> {
-    record(&Shown::from(key))
+fn key_record(key: &Key, now: Timestamp) -> Result<Value> {
+    record(&Shown::of(key, now))
 }
 
 /// A field of a record as a cell of a table; fields inside fields are named with `/`.
@@ -249,10 +297,17 @@ mod tests {
     fn a_key_is_shown_with_its_last_use() {
         let world = crate::auth::testing::World::new();
         let (key, _) = world.key(world.agent_key("acme"));
-        let shown = key_record(&key).unwrap();
-        key.mark_used(Timestamp::UNIX_EPOCH + std::time::Duration::from_mins(1));
-        assert_eq!(key_record(&key).unwrap()["last_used"], "1970-01-01T00:01:00Z");
+        let now = Timestamp::UNIX_EPOCH + Duration::from_mins(1);
+        let shown = key_record(&key, now).unwrap();
+        key.mark_used(now, "192.0.2.7".parse().unwrap());
+        key.mark_client("cursor");
+        let used = key_record(&key, now).unwrap();
+        assert_eq!(used["last_used"], "1970-01-01T00:01:00Z");
+        let last =
+            json!({"at": "1970-01-01T00:01:00Z", "address": "192.0.2.7", "client": "cursor"});
+        assert_eq!(used["last_use"], last);
         assert_eq!((&shown["tenant"], &shown["last_used"]), (&json!("acme"), &Value::Null));
+        assert_eq!(shown["can"], "reads and writes acme's memories");
     }
 
     #[test]
@@ -263,8 +318,13 @@ mod tests {
             name: "me".to_owned(),
             packs: None,
             act_as: vec![],
+            bounds: Bounds::default(),
             expires_at: None,
         };
-        assert_eq!(wish.body(), json!({"role": "operator", "name": "me"}));
+        assert_eq!(wish.body().unwrap(), json!({"role": "operator", "name": "me"}));
+        let bounds = serde_json::from_value(json!({"tags": ["work"], "access": "read"})).unwrap();
+        let wish = Wish { bounds, ..wish };
+        let body = json!({"role": "operator", "name": "me", "tags": ["work"], "access": "read"});
+        assert_eq!(wish.body().unwrap(), body);
     }
 }

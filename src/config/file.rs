@@ -9,8 +9,8 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use super::{
-    form::{Form as _, Raw, shown},
-    issuer::{self, TenantMap, table},
+    form::{Raw, shown},
+    issuer::{self, table},
     load::{Given, Origin, is_open_to_others, small_file},
     nearest,
     problem::Problem,
@@ -112,7 +112,7 @@ impl File<'_> {
             return;
         };
         let table = match value {
-            DeValue::Table(table) if setting.form == TenantMap::NAME => table::pairs(table),
+            DeValue::Table(table) if setting.is_table() => table::pairs(table),
             _ => None,
         };
         let Some(raw) = table.or_else(|| raw(value)) else {
@@ -202,6 +202,17 @@ mod tests {
         let (_, problems) = read("[auth]\napi_key = \"hunter2hunter2hunter2\nx = 1\n");
         assert!(problems[0].starts_with("memgate.toml line 2 is not TOML"), "{problems:?}");
         assert!(!problems.concat().contains("hunter2"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_setting_that_is_a_table_is_read_with_its_names() {
+        let (given, problems) =
+            read("[limits]\nper_key = \"1/1s\"\n[limits.classes]\nci = \"9/1s\"\n");
+        assert_eq!(problems, Vec::<String>::new());
+        let pairs = Raw::Pairs(vec![("ci".to_owned(), "9/1s".to_owned())]);
+        assert!(given.iter().any(|(key, raw)| *key == "limits.classes" && *raw == pairs));
+        let (_, problems) = read("[limits.classes]\nci = { rate = \"9/1s\" }\n");
+        assert_eq!(problems.len(), 1, "{problems:?}");
     }
 
     #[test]

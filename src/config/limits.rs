@@ -1,11 +1,15 @@
 //! Rates and counts.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use crate::domain::limits::Rate;
+use crate::domain::{limits::Rate, rate_class::RateClass};
 
 use super::{
-    form::{Count, Optional, rate::Rates, time::Time},
+    form::{
+        Count, Optional,
+        rate::{Classes, Rates},
+        time::Time,
+    },
     setting::{Setting, setting},
 };
 
@@ -20,6 +24,8 @@ pub struct Limits {
     pub failures: Rate,
     /// Requests of one key.
     pub per_key: Rate,
+    /// Rates that single keys have in the place of `per_key`.
+    pub classes: BTreeMap<RateClass, Rate>,
     /// Tool calls of one key; `None` means only `per_key` counts.
     pub tool_calls_per_key: Option<Rate>,
     /// Requests of one tenant under way at once (open streams not counted).
@@ -43,6 +49,7 @@ impl Default for Limits {
             max_addresses: 100_000,
             failures: Rate::new(30, 60),
             per_key: Rate::new(600, 60),
+            classes: BTreeMap::new(),
             tool_calls_per_key: None,
             concurrency_per_tenant: 64,
             streams_per_tenant: 128,
@@ -63,6 +70,8 @@ pub(in crate::config) const SETTINGS: &[Setting] = &[
         "addresses remembered for the limits above"),
     setting!(limits.failures: Rates; "failed credentials of one address, and for one key id"),
     setting!(limits.per_key: Rates; "requests of one key"),
+    setting!(limits.classes: Classes;
+        "rates that keys can be given in the place of `limits.per_key`"),
     setting!(limits.tool_calls_per_key: Optional<Rates>;
         "tool calls of one key; `none` counts them as requests only"),
     setting!(limits.concurrency_per_tenant: Count<usize>, 1..=65_536;

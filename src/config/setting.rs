@@ -4,7 +4,11 @@
 //! loading, `config show`, the list of environment names, the reference in the README. There is
 //! no second list to keep in step.
 
-use super::{Settings, form::Raw};
+use super::{
+    Settings,
+    form::{Form, Raw, rate::Classes},
+    issuer::TenantMap,
+};
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +59,12 @@ impl Setting {
     #[must_use]
     pub fn environment_name(&self) -> String {
         format!("{}{}", super::env::PREFIX, self.key.to_ascii_uppercase().replace('.', "__"))
+    }
+
+    /// Whether it is a table in the file: names and values.
+    #[must_use]
+    pub fn is_table(&self) -> bool {
+        [<Classes as Form>::NAME, <TenantMap as Form>::NAME].contains(&self.form)
     }
 
     /// The key of the file that holds this secret.

@@ -2,14 +2,18 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::tenant::TenantId;
 
 /// Does an action change anything?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Access {
     /// It only reads.
     Read,
-    /// It may write.
+    /// It may write. As the bound of a key it is none.
+    #[default]
     Write,
 }
 
@@ -74,6 +78,8 @@ actions! {
     KeyCreate = "key_create", Write;
     /// Revoke a key.
     KeyRevoke = "key_revoke", Write;
+    /// Give a key a new secret.
+    KeyRotate = "key_rotate", Write;
 }
 
 impl fmt::Display for Action {

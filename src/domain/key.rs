@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Error, Result,
+    bounds::Bounds,
     pack::Packs,
     random::{self, Entropy},
     secret::Secret,
@@ -165,6 +166,12 @@ impl PresentedKey {
         }
     }
 
+    /// A new secret for the key with this id.
+    #[must_use]
+    pub fn renewed(id: KeyId, entropy: &dyn Entropy) -> Self {
+        Self { id, ..Self::random(entropy) }
+    }
+
     /// Takes a key apart. Costs one CRC over 60 bytes and touches nothing.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -214,6 +221,8 @@ pub struct KeyRecord {
     pub packs: Option<Packs>,
     /// Tenants that a `user_id` argument may name besides its own.
     pub act_as: Vec<TenantLabel>,
+    /// What it may not.
+    pub bounds: Bounds,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it stops working by itself.

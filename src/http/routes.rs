@@ -159,6 +159,13 @@ pub const TABLE: &[Row] = &[
         Action::KeyCreate,
         Later(|s, r| admin::keys::create(s, r).boxed()),
     ),
+    operator("GET", "/admin/keys/{id}", Action::KeyList, Now(admin::keys::show)),
+    operator(
+        "POST",
+        "/admin/keys/{id}/rotate",
+        Action::KeyRotate,
+        Later(|s, r| admin::keys::rotate(s, r).boxed()),
+    ),
     operator(
         "DELETE",
         "/admin/keys/{id}",

@@ -26,7 +26,7 @@ use crate::{
     audit,
     auth::testing::World,
     config::Settings,
-    domain::{clock::Clock, key::Role, random::OsEntropy},
+    domain::{bounds::Bounds, clock::Clock, key::Role, random::OsEntropy},
     limits::{places::Places, rates::Rates},
     mcp::endpoint::{Endpoint, Known},
     policy::Engine,
@@ -162,6 +162,7 @@ impl Scene {
             name: String::new(),
             packs: None,
             act_as: Vec::new(),
+            bounds: Bounds::default(),
             expires_at: None,
         };
         self.world.key(new).1.expose().to_owned()

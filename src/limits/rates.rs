@@ -1,21 +1,25 @@
 //! Requests per key, tool calls per key, failures per address and per key id.
 //!
+//! A key with a rate class is counted by that class and not by the rate of all keys. A class that
+//! the settings have no more refuses its keys: what it would have allowed is unknown (I3).
+//!
 //! Buckets of keys are made by known callers only and are swept when full again. Buckets of
 //! failures are made by anybody, so their number is bounded by `limits.max_addresses`; while
 //! that many have failed recently, an address that has not is refused (I3, I7).
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use super::{Block, Decision, meter::Meter};
 use crate::{
     config,
-    domain::{clock::Clock, key::KeyId, limits::Class},
+    domain::{Error, Result, clock::Clock, key::KeyId, limits::Class, rate_class::RateClass},
 };
 
 /// Every rate limiter that is not the per-address shield.
 #[derive(Debug)]
 pub struct Rates {
     requests: Meter<KeyId>,
+    classes: BTreeMap<RateClass, Meter<KeyId>>,
     tool_calls: Option<Meter<KeyId>>,
     failures_by_address: Meter<Block>,
     failures_by_key: Meter<KeyId>,
@@ -26,8 +30,11 @@ impl Rates {
     #[must_use]
     pub fn new(settings: &config::limits::Limits, clock: Arc<dyn Clock>) -> Self {
         let (failures, most) = (settings.failures, settings.max_addresses);
+        let requests = |rate| Meter::new(Class::Requests, rate, usize::MAX, clock.clone());
+        let classes = settings.classes.iter().map(|(class, rate)| (class.clone(), requests(*rate)));
         Self {
-            requests: Meter::new(Class::Requests, settings.per_key, usize::MAX, clock.clone()),
+            requests: requests(settings.per_key),
+            classes: classes.collect(),
             tool_calls: settings
                 .tool_calls_per_key
                 .map(|rate| Meter::new(Class::ToolCalls, rate, usize::MAX, clock.clone())),
@@ -36,10 +43,19 @@ impl Rates {
         }
     }
 
-    /// Counts one request of a key.
-    #[must_use]
-    pub fn request(&self, key: &KeyId) -> Decision {
-        self.requests.count(key)
+    /// Counts one request of a key, by its class if it has one.
+    ///
+    /// # Errors
+    /// `Forbidden` for a class that the settings do not have.
+    pub fn request(&self, key: &KeyId, class: Option<&RateClass>) -> Result<Decision> {
+        let Some(class) = class else { return Ok(self.requests.count(key)) };
+        let meter = self.classes.get(class).ok_or_else(|| {
+            Error::forbidden(
+                "the rate class of this key is not in the settings any more; its operator finds \
+                 it in `memgate key show` and adds it to `limits.classes`",
+            )
+        })?;
+        Ok(meter.count(key))
     }
 
     /// Counts one tool call of a key; `None` when tool calls have no limit of their own.
@@ -71,6 +87,7 @@ impl Rates {
     /// Forgets keys and addresses whose buckets are full again. Called once a minute.
     pub fn sweep(&self) {
         self.requests.sweep();
+        self.classes.values().for_each(Meter::sweep);
         if let Some(tool_calls) = &self.tool_calls {
             tool_calls.sweep();
         }
@@ -82,6 +99,7 @@ impl Rates {
     #[must_use]
     pub fn buckets(&self) -> usize {
         self.requests.len()
+            + self.classes.values().map(Meter::len).sum::<usize>()
             + self.tool_calls.as_ref().map_or(0, Meter::len)
             + self.failures_by_address.len()
             + self.failures_by_key.len()
@@ -126,18 +144,36 @@ mod tests {
             ..settings()
         });
         let key = KeyId::random(&OsEntropy);
-        assert_eq!(rates.request(&key).remaining, 99);
+        assert_eq!(rates.request(&key, None).unwrap().remaining, 99);
         assert!(rates.tool_call(&key).unwrap().allowed);
         assert!(rates.tool_call(&key).unwrap().allowed);
         let refused = rates.tool_call(&key).unwrap();
         assert_eq!((refused.class, refused.allowed), (Class::ToolCalls, false));
-        assert_eq!(rates.request(&key).remaining, 98);
+        assert_eq!(rates.request(&key, None).unwrap().remaining, 98);
     }
 
     #[test]
     fn without_a_limit_of_their_own_tool_calls_are_not_counted() {
         let (rates, _) = rates(&settings());
         assert_eq!(rates.tool_call(&KeyId::random(&OsEntropy)), None);
+        assert_eq!(rates.buckets(), 0);
+    }
+
+    #[test]
+    fn a_key_with_a_class_has_that_rate_and_no_other() {
+        let class = |name: &str| RateClass::parse(name).unwrap();
+        let classes = [(class("slow"), Rate::new(1, 60)), (class("fast"), Rate::new(500, 60))];
+        let (rates, clock) =
+            rates(&config::limits::Limits { classes: classes.into(), ..settings() });
+        let key = KeyId::random(&OsEntropy);
+        let ask = |name: &str| rates.request(&key, Some(&class(name)));
+        assert_eq!(ask("fast").unwrap().remaining, 499);
+        assert!(ask("slow").unwrap().allowed && !ask("slow").unwrap().allowed);
+        assert_eq!(rates.request(&key, None).unwrap().remaining, 99, "each is counted apart");
+        assert_eq!(ask("gone").unwrap_err().kind(), crate::domain::Kind::Forbidden);
+        assert_eq!(rates.buckets(), 3);
+        clock.advance(Duration::from_hours(2));
+        rates.sweep();
         assert_eq!(rates.buckets(), 0);
     }
 

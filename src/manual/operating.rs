@@ -63,9 +63,51 @@
 //!
 //! `memgate tenant create acme`, `memgate key create --tenant acme --name laptop`. A key is shown
 //! once; what stays is its id and an argon2id hash. `memgate key revoke <id>` holds when it
-//! returns: the next request is refused and open streams end. To change a key without downtime,
-//! make a second one for the same tenant, move the app over, revoke the first. Make one key per
-//! app: sessions, limits and revocation are per key.
+//! returns: the next request is refused and open streams end. Make one key per app: sessions,
+//! limits, bounds and revocation are per key.
+//!
+//! ## What a key may not
+//!
+//! What a key can do is what policy permits its role, less its bounds. Bounds are given when the key
+//! is made and never widen anything: memgate holds to them before it asks a policy, and a policy may
+//! narrow them further. A key with other bounds is another key.
+//!
+//! - **tools** (`--tool`): these and no other are listed and called. Resources and completions
+//!   read memories; a key has them when one of its tools reads memories too.
+//! - **access** (`--access read`): nothing that changes anything. For an operator's key: it sees
+//!   sessions, tenants and keys, and ends and makes none.
+//! - **tags** (`--tag`, eight at most): the key sees memories with at least one of them. What it
+//!   stores gets all of them; what it changes keeps those of them that it had. Every other memory
+//!   is an unknown one: in lists, counts, resources, completions, for updates and deletes. The store
+//!   holds to it, by the permit, so no tool can forget to. Two things are left of the others: which
+//!   words count as common in a store of more than 5,000 memories, and the order of ranked answers,
+//!   follow from all memories of the tenant. Scores are replaced by ranks for that reason.
+//! - **from** (`--from`): networks or addresses, after trusted proxies. From elsewhere the key is a
+//!   wrong key, and counts as one.
+//! - **hours** (`--hours "mon-fri 08:00-18:00 Europe/Berlin"`): days, hours and a zone of the IANA
+//!   list, whose rules are in the program. Outside them the key is a wrong key, and its open streams
+//!   end within five seconds of the end of its hours. `22:00-06:00` runs over midnight and belongs to
+//!   the day on which it begins.
+//! - **rate class** (`--rate-class`): a rate of `limits.classes` counts the requests of this key in
+//!   the place of `limits.per_key`. A class that is taken out of the settings refuses its keys with
+//!   403 until it is back: what it would have allowed is unknown.
+//! - **expiry** (`--expires`), **packs** (`--pack`) and **`act_as`** (`--act-as`) as ever.
+//!
+//! ## A new secret for a key
+//!
+//! `memgate key rotate <id> --overlap 24h` (or `POST /admin/keys/{id}/rotate`) gives a key a new
+//! secret, shown once. Its id, bounds, limits and history stay. The old secret works until the
+//! overlap ends (`0s`: at once; 30 days at most), then it is refused on the next request, and
+//! sessions and streams that were opened with it end within five seconds. A protocol session goes
+//! over to the new secret with the first request that carries it, and its stream with it. Rotating
+//! again within the overlap drops the oldest of the three secrets at once. Revoking ends both.
+//!
+//! ## Keys that need a look
+//!
+//! A key's last use (time to the minute, address, client) stands in `key list`, `key show` and the
+//! API; it is written in batches, so a crash may lose the last minute of it. `memgate doctor` names
+//! keys that end within 14 days and keys that were not used for 90; `/admin/stats` has the same under
+//! `keys_ending_soon` and `keys_unused`.
 //!
 //! The commands work whether or not the server runs. A running server is reached through
 //! `<data>/control.sock`, which needs no key because only the owner of the data directory can

@@ -26,6 +26,9 @@
 //! | make the server burn CPU on wrong keys | unknown ids never reach argon2, wrong secrets one time in 65,536, and then in a small pool (I7) | `i7_unknown_keys_never_reach_argon2`, `i7_a_wrong_secret_hardly_ever_reaches_argon2` |
 //! | steal the database | argon2id over 256 random bits; nothing there makes a key again (I5) | `i5_no_debug_output_shows_a_secret` |
 //! | go on with a revoked key | a live record decides on each request, whatever is cached; streams end with the key (I9) | `i9_a_key_revoked_while_it_is_verified_is_refused`, `i9_a_revoked_key_loses_its_open_stream_and_its_session` |
+//! | go on with a secret that was replaced | its end is looked at on each request, whatever is cached, and by what it has open (I9) | `i9_an_old_secret_is_refused_on_the_next_request_and_the_new_one_never`, `i9_an_old_secret_and_what_it_has_open_end_with_the_overlap`, the `model` part of the test run |
+//! | more than a bounded key may: another tool, a write, another tag, a resource in a tool's place | bounds hold where permits are made and where stores are opened, before policy and under every tool (I3, I4) | `i3_no_permit_is_wider_than_the_bounds_of_its_key`, `i4_what_is_out_of_reach_is_not_there`, `i3_a_bounded_key_never_gets_an_answer_that_the_unbounded_one_would_not_get` |
+//! | a stolen key from elsewhere, or at night | networks and hours hold for every scheme in one place; the answer is that to a wrong key | `i4_a_key_outside_its_bounds_is_a_wrong_one` |
 //! | two credentials, one for the check and one for the use | exactly one is accepted; two are a 400 | the `auth` group of the hostile cases |
 //! | a second way in without the check | routes are data; every route is called with every persona | `i3_unknown_route_is_denied`, `tests/it/endpoints.rs` |
 //!

@@ -28,6 +28,7 @@ use crate::{
         clock::Clock,
         memory::Author,
         tenant::{Tenant, TenantLabel},
+        tool::ToolName,
     },
     limits::rates::Rates,
     policy::{Denial, Engine},
@@ -96,10 +97,9 @@ impl Dispatch {
         arguments: Map<String, Value>,
     ) -> Option<Result<Answer>> {
         let principal = &visit.known().principal;
-        let tool = self
-            .catalogue
-            .visible(principal.packs(), !principal.act_as().is_empty())
-            .find(|tool| tool.spec().name == name);
+        let (packs, acts) = (principal.packs(), !principal.act_as().is_empty());
+        let is_seen = |spec: &ToolSpec| spec.is_seen(packs, acts, principal.bounds());
+        let tool = self.catalogue.get(name).filter(|tool| is_seen(tool.spec()));
         let Some(tool) = tool else {
             self.unknown(visit);
             return None;
@@ -123,7 +123,8 @@ impl Dispatch {
     ) -> Result<T> {
         let principal = &visit.known().principal;
         let told = Told::default();
-        let all = async { work(self.open(principal, action, own(principal)?, &told).await?).await };
+        let all =
+            async { work(self.open(principal, None, action, own(principal)?, &told).await?).await };
         self.fenced(visit, what, action, &told, all).await
     }
 
@@ -140,7 +141,7 @@ impl Dispatch {
         let arguments = arguments::canonical(spec, arguments)?;
         told.arguments(self.means.audit.digests(&arguments));
         self.count(visit)?;
-        let store = self.open(principal, spec.action, &tenant, told).await?;
+        let store = self.open(principal, spec.tool_name(), spec.action, &tenant, told).await?;
         let context = Context {
             store,
             others: self.others(principal, spec).await,
@@ -186,12 +187,13 @@ impl Dispatch {
     async fn open(
         &self,
         principal: &Principal,
+        tool: Option<ToolName>,
         action: Action,
         tenant: &Tenant,
         told: &Told,
     ) -> Result<Arc<dyn TenantStore>> {
         let resource = Resource::Tenant(tenant.id.clone());
-        let permit = self.means.engine.authorize(principal, action, resource)?;
+        let permit = self.means.engine.authorize_tool(principal, tool, action, resource)?;
         told.permitted(&permit);
         self.means.stores.open(permit).await
     }
@@ -209,7 +211,8 @@ impl Dispatch {
         }
         for label in principal.act_as() {
             let Some(tenant) = self.means.tenants.by_label(label) else { continue };
-            match self.open(principal, spec.action, &tenant, &Told::default()).await {
+            let told = Told::default();
+            match self.open(principal, spec.tool_name(), spec.action, &tenant, &told).await {
                 Ok(store) => others.push((tenant.label, store)),
                 Err(error) => tracing::warn!(%error, tenant = %label, "a tenant was left out"),
             }

@@ -38,7 +38,7 @@ use super::{
 };
 use crate::{
     config::Settings,
-    domain::{Error, Kind, action::Action, pack::Pack, random::Entropy, tenant::Tenant},
+    domain::{Error, Kind, action::Action, random::Entropy, tenant::Tenant},
     store::TenantStore,
     tools::{completion, prompts, resources},
 };
@@ -217,8 +217,8 @@ impl ServerHandler for MemoryHandler {
     ) -> Result<ListPromptsResult, ErrorData> {
         let visit = Visit::of(&context)?;
         only_page(request, &visit)?;
-        let seen = if sees_prompts(&visit) { &prompts::PROMPTS[..] } else { &[] };
-        let items = seen.iter().map(map::prompt).collect();
+        let seen = prompts::PROMPTS.iter().filter(|prompt| sees(&visit, prompt));
+        let items = seen.map(map::prompt).collect();
         Ok(ListPromptsResult::with_all_items(items).with_cache_scope(CacheScope::Private))
     }
 
@@ -229,7 +229,7 @@ impl ServerHandler for MemoryHandler {
     ) -> Result<GetPromptResponse, ErrorData> {
         let visit = Visit::of(&context)?;
         let prompt = prompts::find(&request.name)
-            .filter(|_| sees_prompts(&visit))
+            .filter(|prompt| sees(&visit, prompt))
             .ok_or_else(|| refused(&Error::bad_input("no such prompt"), &visit))?;
         let text = prompt
             .say(request.arguments.unwrap_or_default())
@@ -296,6 +296,7 @@ impl MemoryHandler {
                 catalogue: desk.dispatch.catalogue(),
                 packs: principal.packs(),
                 may_act_as: !principal.act_as().is_empty(),
+                bounds: principal.bounds(),
                 tenant: &tenant.label,
                 server_name: &desk.server_name,
                 max_memory_bytes: desk.max_memory_bytes,
@@ -307,9 +308,10 @@ impl MemoryHandler {
     }
 }
 
-/// The prompts speak of the tools of one pack; without it they would lead nowhere.
-fn sees_prompts(visit: &Visit) -> bool {
-    visit.known().principal.packs().contains(Pack::Memento)
+/// A prompt speaks of a tool; for a key that does not see the tool it would lead nowhere.
+fn sees(visit: &Visit, prompt: &prompts::Prompt) -> bool {
+    let (principal, tool) = (&visit.known().principal, prompt.tool);
+    principal.packs().contains(tool.pack()) && principal.bounds().permit(tool.action(), Some(tool))
 }
 
 /// Counted as a failure by the guard, as every error of a handler is.

@@ -1,7 +1,7 @@
 //! The tools as clients read them: the protocol's form of every [`ToolSpec`], made once.
 //!
-//! Which of them a caller sees follows from its key: its packs, and whether it may act for
-//! others. A tool that is not seen is, for every purpose, not there.
+//! Which of them a caller sees follows from its key: its packs, its bounds, and whether it may act
+//! for others. A tool that is not seen is, for every purpose, not there.
 
 use std::sync::Arc;
 
@@ -19,8 +19,7 @@ pub const USER_ID: &str = "user_id";
 
 #[derive(Debug)]
 struct Entry {
-    pack: Pack,
-    needs_act_as: bool,
+    spec: ToolSpec,
     /// As most keys see it.
     own: Tool,
     /// As a key with other tenants in reach sees it: with `user_id`.
@@ -43,12 +42,7 @@ impl Listing {
                 spec,
                 if takes_user_id(spec) { with_user_id(spec) } else { Arc::clone(&spec.input) },
             );
-            Entry {
-                pack: spec.pack,
-                needs_act_as: spec.needs_act_as,
-                own: describe(spec, Arc::clone(&spec.input)),
-                acting,
-            }
+            Entry { spec: spec.clone(), own: describe(spec, Arc::clone(&spec.input)), acting }
         });
         Self { entries: entries.collect() }
     }
@@ -59,7 +53,7 @@ impl Listing {
         let (packs, acts) = (principal.packs(), !principal.act_as().is_empty());
         self.entries
             .iter()
-            .filter(|entry| packs.contains(entry.pack) && (acts || !entry.needs_act_as))
+            .filter(|entry| entry.spec.is_seen(packs, acts, principal.bounds()))
             .map(|entry| if acts { &entry.acting } else { &entry.own })
             .cloned()
             .collect()
@@ -107,12 +101,7 @@ mod tests {
         for entry in &listing.entries {
             let has = |tool: &Tool| tool.input_schema["properties"].get(USER_ID).is_some();
             assert!(!has(&entry.own), "{}", entry.own.name);
-            assert_eq!(
-                has(&entry.acting),
-                !entry.needs_act_as && entry.pack != Pack::Demo,
-                "{}",
-                entry.acting.name
-            );
+            assert_eq!(has(&entry.acting), takes_user_id(&entry.spec), "{}", entry.acting.name);
         }
     }
 

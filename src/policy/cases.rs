@@ -17,10 +17,12 @@ use super::{
 };
 use crate::domain::{
     self,
-    action::{Action, Resource},
+    action::{Access, Action, Resource},
     key::{KeyId, Role},
     pack::{Pack, Packs},
+    reach::Tags,
     tenant::TenantLabel,
+    tool::{ToolName, Tools},
 };
 
 /// One file of cases.
@@ -39,6 +41,9 @@ struct File {
 struct Case {
     principal: Who,
     action: String,
+    /// The tool that asks for the action, where a policy speaks of one.
+    #[serde(default)]
+    tool: Option<ToolName>,
     resource: On,
     expect: Expected,
     why: String,
@@ -60,6 +65,12 @@ struct Who {
     act_as: Vec<TenantLabel>,
     #[serde(default)]
     packs: Option<Vec<Pack>>,
+    #[serde(default)]
+    tools: Option<Tools>,
+    #[serde(default)]
+    access: Access,
+    #[serde(default)]
+    tags: Option<Tags>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -161,7 +172,7 @@ fn decide(set: &Set, file: &str, number: usize, case: &Case) -> Result<Outcome, 
 }
 
 fn ask(set: &Set, case: &Case, action: Action) -> domain::Result<Verdict> {
-    let Who { role, key, tenant, act_as, packs } = &case.principal;
+    let Who { role, key, tenant, act_as, packs, tools, access, tags } = &case.principal;
     let key = key.as_deref().map_or_else(World::key, KeyId::parse)?;
     let mut world = World::default();
     let tenant = tenant.as_ref().map(|label| world.tenant(label)).transpose()?;
@@ -178,8 +189,11 @@ fn ask(set: &Set, case: &Case, action: Action) -> domain::Result<Verdict> {
         tenant: tenant.as_ref(),
         act_as,
         packs: packs.as_ref().map_or_else(Packs::default, |packs| packs.iter().copied().collect()),
+        tools: *tools,
+        access: *access,
+        tags: tags.as_ref(),
     };
-    Ok(set.decide(&subject, action, &resource, &world, case.now))
+    Ok(set.decide(&subject, (action, case.tool), &resource, &world, case.now))
 }
 
 #[cfg(test)]

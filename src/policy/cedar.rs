@@ -17,7 +17,11 @@ use cedar_policy::{
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::facts::{Directory, Object, Subject};
-use crate::domain::{action::Action, tenant::Tenant};
+use crate::domain::{
+    action::{Access, Action},
+    tenant::Tenant,
+    tool::ToolName,
+};
 
 /// What Cedar said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +47,7 @@ pub(super) struct Names {
     tenant: EntityTypeName,
     role: EntityTypeName,
     pack: EntityTypeName,
+    tool: EntityTypeName,
     deployment: EntityUid,
     actions: Vec<EntityUid>,
 }
@@ -57,6 +62,7 @@ impl Names {
             tenant: name("Tenant")?,
             role: name("Role")?,
             pack: name("Pack")?,
+            tool: name("Tool")?,
             deployment: uid(&name("Deployment")?, "memgate"),
             actions,
         })
@@ -71,16 +77,19 @@ fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
+/// What is asked for: an action, and the tool that asks for it, if it is one.
+pub(super) type Wish = (Action, Option<ToolName>);
+
 /// One question to Cedar. `now` is the moment that policies may look at.
 pub(super) fn evaluate(
     (names, schema, policies): (&Names, &Schema, &PolicySet),
     subject: &Subject<'_>,
-    action: Action,
+    wish: Wish,
     object: &Object,
     tenants: &dyn Directory,
     now: Timestamp,
 ) -> Verdict {
-    match question(names, schema, subject, action, object, tenants, now) {
+    match question(names, schema, subject, wish, object, tenants, now) {
         Err(error) => Verdict::failed(&error),
         Ok((request, entities)) => {
             let response = Authorizer::new().is_authorized(&request, policies, &entities);
@@ -101,7 +110,7 @@ fn question(
     names: &Names,
     schema: &Schema,
     subject: &Subject<'_>,
-    action: Action,
+    wish: Wish,
     object: &Object,
     tenants: &dyn Directory,
     now: Timestamp,
@@ -115,6 +124,8 @@ fn question(
 
     let of_tenant = |tenant| RestrictedExpression::new_entity_uid(names.tenant(tenant));
     let of_pack = |pack: &str| RestrictedExpression::new_entity_uid(uid(&names.pack, pack));
+    let of_tool =
+        |tool: ToolName| RestrictedExpression::new_entity_uid(uid(&names.tool, tool.as_str()));
     let mut attributes = HashMap::from([
         ("act_as".to_owned(), RestrictedExpression::new_set(act_as.iter().map(of_tenant))),
         (
@@ -122,6 +133,16 @@ fn question(
             RestrictedExpression::new_set(subject.packs.iter().map(|p| of_pack(p.as_str()))),
         ),
     ]);
+    let reads = RestrictedExpression::new_bool(subject.access == Access::Read);
+    attributes.insert("read_only".to_owned(), reads);
+    if let Some(tools) = subject.tools {
+        let tools = RestrictedExpression::new_set(tools.iter().map(of_tool));
+        attributes.insert("tools".to_owned(), tools);
+    }
+    if let Some(tags) = subject.tags {
+        let tags = tags.iter().map(|tag| RestrictedExpression::new_string(tag.folded()));
+        attributes.insert("tags".to_owned(), RestrictedExpression::new_set(tags));
+    }
     if let Some(own) = subject.tenant {
         attributes.insert("tenant".to_owned(), of_tenant(own));
     }
@@ -141,7 +162,10 @@ fn question(
     let weekday = now.to_zoned(TimeZone::UTC).weekday().to_monday_one_offset();
     let weekday = RestrictedExpression::new_long(weekday.into());
     let now = RestrictedExpression::new_datetime(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    let context = Context::from_pairs([("now".to_owned(), now), ("weekday".to_owned(), weekday)])?;
+    let (action, tool) = wish;
+    let tool = tool.map(|tool| ("tool".to_owned(), of_tool(tool)));
+    let moment = [("now".to_owned(), now), ("weekday".to_owned(), weekday)];
+    let context = Context::from_pairs(moment.into_iter().chain(tool))?;
     let action = names.actions.get(action as usize).ok_or("an action without a name")?;
     let request = Request::new(key, action.clone(), resource, context, Some(schema))?;
     Ok((request, entities))

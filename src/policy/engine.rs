@@ -34,9 +34,13 @@ use crate::{
         Error, Kind, Result,
         action::{Action, Resource},
         clock::Clock,
+        tool::ToolName,
     },
     registry::tenants::Tenants,
 };
+
+/// What stands in the place of a policy's id when the key's own bounds deny.
+const BOUNDS: &str = "the bounds of the key";
 
 /// Decides, by the policies in force.
 #[derive(Debug)]
@@ -69,7 +73,7 @@ struct Generation {
 
 impl Generation {
     fn of(set: Set, since: Timestamp) -> Self {
-        let memo = (!set.reads_circumstances()).then(Memo::new);
+        let memo = (!set.reads_circumstances()).then(|| Memo::new(set.reads_tool()));
         Self { set, since, memo }
     }
 }
@@ -181,10 +185,34 @@ impl Engine {
         action: Action,
         resource: Resource,
     ) -> Result<Permit> {
-        let verdict = match self.judge(&principal.into(), action, &resource) {
+        self.authorize_tool(principal, None, action, resource)
+    }
+
+    /// Decides about the action of a tool. INVARIANT I3: the key's own bounds hold here, before
+    /// any policy is asked, so no permit is ever wider than they are
+    /// (`i3_no_permit_is_wider_than_the_bounds_of_its_key`).
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn authorize_tool(
+        &self,
+        principal: &Principal,
+        tool: Option<ToolName>,
+        action: Action,
+        resource: Resource,
+    ) -> Result<Permit> {
+        let bounds = principal.bounds();
+        let decided = if bounds.permit(action, tool) {
+            self.judge(&principal.into(), (action, tool), &resource)
+        } else {
+            let because = vec![BOUNDS.to_owned()];
+            Err(Verdict { allowed: false, because, errors: Vec::new() })
+        };
+        let verdict = match decided {
             Ok(because) => {
                 let key = principal.key_id().clone();
-                return Ok(Permit::new(action, resource, key, because));
+                let permit = Permit::new(action, resource, key, because);
+                return Ok(permit.within(bounds.reach()));
             }
             Err(verdict) => verdict,
         };
@@ -200,29 +228,29 @@ impl Engine {
     fn judge(
         &self,
         subject: &Subject<'_>,
-        action: Action,
+        wish: (Action, Option<ToolName>),
         resource: &Resource,
     ) -> Result<Because, Verdict> {
         let generation = self.current.load();
         let memo = generation.memo.as_ref();
-        let remembered = memo.and_then(|memo| memo.recall(subject, action, resource));
+        let remembered = memo.and_then(|memo| memo.recall(subject, wish, resource));
         if let Some(Decided::Allowed(because)) = remembered {
             return Ok(because);
         }
         let tenants = self.tenants.as_ref();
-        let verdict = generation.set.decide(subject, action, resource, tenants, self.clock.now());
+        let verdict = generation.set.decide(subject, wish, resource, tenants, self.clock.now());
         if remembered.is_some() {
             // What denies is not remembered, so it was looked for again; the answer stands.
             return Err(Verdict { allowed: false, ..verdict });
         }
-        report(subject, action, &verdict);
+        report(subject, wish.0, &verdict);
         let decided = if verdict.allowed {
             Decided::Allowed(verdict.because.iter().map(|id| id.as_str().into()).collect())
         } else {
             Decided::Denied
         };
         if let Some(memo) = memo.filter(|_| verdict.errors.is_empty() && known(&verdict)) {
-            memo.remember(subject, action, resource, &decided);
+            memo.remember(subject, wish, resource, &decided);
         }
         match decided {
             Decided::Allowed(because) => Ok(because),
@@ -262,10 +290,14 @@ mod tests {
     use crate::{
         auth,
         domain::{
+            action::Access,
+            bounds::Bounds,
             clock::ManualClock,
             key::{KeyId, Role},
-            pack::Packs,
+            memory::Tag,
+            reach::Tags,
             tenant::{Tenant, TenantId, TenantLabel},
+            tool::Tools,
         },
     };
 
@@ -292,15 +324,19 @@ mod tests {
 
     impl Scene {
         fn agent_reads(&self, of: &Tenant, act_as: &[TenantLabel]) -> bool {
-            let subject = Subject {
-                key: &KeyId::parse("000000000000").unwrap(),
-                role: Role::Agent,
-                tenant: Some(&self.acme),
-                act_as,
-                packs: Packs::default(),
-            };
+            let key = KeyId::parse("000000000000").unwrap();
+            let own = Some(&self.acme);
+            let subject = Subject { tenant: own, act_as, ..Subject::of(&key, Role::Agent) };
             let resource = Resource::Tenant(of.id.clone());
-            self.engine.judge(&subject, Action::MemoryRead, &resource).is_ok()
+            self.engine.judge(&subject, (Action::MemoryRead, None), &resource).is_ok()
+        }
+
+        fn agent_calls(&self, tool: ToolName) -> bool {
+            let key = KeyId::parse("000000000000").unwrap();
+            let own = Some(&self.acme);
+            let subject = Subject { tenant: own, ..Subject::of(&key, Role::Agent) };
+            let resource = Resource::Tenant(self.acme.id.clone());
+            self.engine.judge(&subject, (tool.action(), Some(tool)), &resource).is_ok()
         }
     }
 
@@ -345,6 +381,57 @@ mod tests {
         ] {
             let error = engine.authorize(who, action, resource).unwrap_err();
             assert_eq!(error.kind(), Kind::Forbidden, "{action}");
+        }
+    }
+
+    #[tokio::test]
+    async fn i3_no_permit_is_wider_than_the_bounds_of_its_key() {
+        let world = auth::testing::World::new();
+        let tenants = Arc::clone(&world.registry.tenants);
+        let clock: Arc<dyn Clock> = world.clock.clone();
+        let engine = Engine::new(&config::policy::Policy::default(), tenants, clock).unwrap();
+        let tags = Tags::of(vec![Tag::parse("work").unwrap()]).unwrap();
+        let tools = Tools::of([ToolName::StoreMemory, ToolName::RetrieveMemories]).unwrap();
+        let bounds = [
+            Bounds { access: Access::Read, ..Bounds::default() },
+            Bounds { tools: Some(tools), ..Bounds::default() },
+            Bounds { tags: Some(tags), ..Bounds::default() },
+        ];
+        let acme = Resource::Tenant(world.tenant("acme").id);
+        for bounds in bounds {
+            let mut new = world.agent_key("acme");
+            new.bounds = bounds.clone();
+            let bounded = world.principal(new).await;
+            for tool in ToolName::ALL.iter().filter(|tool| tool.action() != Action::DemoUse) {
+                let ask = engine.authorize_tool(&bounded, Some(*tool), tool.action(), acme.clone());
+                assert_eq!(ask.is_ok(), bounds.permit(tool.action(), Some(*tool)), "{tool}");
+                assert!(ask.is_err() || *ask.unwrap().reach() == bounds.reach());
+            }
+            for action in Action::ALL {
+                let ask = engine.authorize(&bounded, *action, acme.clone());
+                assert!(ask.is_err() || bounds.permit(*action, None), "{action}");
+            }
+            assert!(engine.authorize(&bounded, Action::Connect, acme.clone()).is_ok());
+        }
+        let mut new = world.agent_key("acme");
+        new.bounds.access = Access::Read;
+        let reader = world.principal(new).await;
+        let denied = engine.authorize(&reader, Action::MemoryWrite, acme).unwrap_err();
+        assert_eq!(Denial::behind(&denied).unwrap().because, [BOUNDS]);
+    }
+
+    #[test]
+    fn a_policy_about_the_tool_decides_for_each_tool_and_is_remembered() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = "@id(\"t\") permit (principal, action, resource is Tenant)
+                    when { context has tool && context.tool == Tool::\"retrieve_memory\" };";
+        fs::write(directory.path().join("x.cedar"), text).unwrap();
+        let scene = scene(Some(directory.path()));
+        assert!(scene.engine.status().remembered);
+        for _ in 0..3 {
+            assert!(scene.agent_calls(ToolName::RetrieveMemory));
+            assert!(!scene.agent_calls(ToolName::RetrieveMemories), "the same action");
+            assert!(!scene.agent_reads(&scene.acme, &[]), "and no tool at all");
         }
     }
 

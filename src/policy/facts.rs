@@ -6,10 +6,12 @@
 use crate::{
     auth::Principal,
     domain::{
-        action::Resource,
+        action::{Access, Resource},
         key::{KeyId, Role},
         pack::Packs,
+        reach::Tags,
         tenant::{Tenant, TenantId, TenantLabel},
+        tool::Tools,
     },
     registry::tenants::Tenants,
 };
@@ -25,8 +27,30 @@ pub struct Subject<'a> {
     pub tenant: Option<&'a Tenant>,
     /// Tenants that it may name besides.
     pub act_as: &'a [TenantLabel],
-    /// The tools it sees.
+    /// The packs it sees.
     pub packs: Packs,
+    /// The single tools that it is bounded to.
+    pub tools: Option<Tools>,
+    /// Whether it is bounded to reading.
+    pub access: Access,
+    /// The tags that it is bounded to.
+    pub tags: Option<&'a Tags>,
+}
+
+impl<'a> Subject<'a> {
+    /// A key of this role and nothing more.
+    pub(super) fn of(key: &'a KeyId, role: Role) -> Self {
+        Self {
+            key,
+            role,
+            tenant: None,
+            act_as: &[],
+            packs: Packs::default(),
+            tools: None,
+            access: Access::Write,
+            tags: None,
+        }
+    }
 }
 
 impl<'a> From<&'a Principal> for Subject<'a> {
@@ -37,6 +61,9 @@ impl<'a> From<&'a Principal> for Subject<'a> {
             tenant: principal.tenant(),
             act_as: principal.act_as(),
             packs: principal.packs(),
+            tools: principal.bounds().tools,
+            access: principal.bounds().access,
+            tags: principal.bounds().tags.as_ref(),
         }
     }
 }

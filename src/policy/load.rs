@@ -192,12 +192,16 @@ mod tests {
     }
 
     #[test]
-    fn the_example_in_the_readme_passes() {
+    fn the_examples_in_the_readme_pass() {
         let readme = include_str!("../../policies/README.md");
-        let (_, rest) = readme.split_once("```cedar\n").unwrap();
-        let directory = directory(&[("own.cedar", rest.split_once("```").unwrap().0)]);
+        let examples = readme.split("```cedar\n").skip(1);
+        let examples: String =
+            examples.map(|rest| rest.split_once("```").unwrap().0.to_owned() + "\n").collect();
+        let directory = directory(&[("own.cedar", &examples)]);
         let ids = load(Some(directory.path())).unwrap().ids();
-        assert!(ids.contains(&"reader.memory".to_owned()), "{ids:?}");
+        for id in ["reader.memory", "no_bulk_export"] {
+            assert!(ids.contains(&id.to_owned()), "{ids:?}");
+        }
     }
 
     #[test]

@@ -39,11 +39,10 @@ pub fn table(set: &Set) -> Result<String> {
         text = text.trim_end().to_owned() + "\n";
         for &action in Action::ALL {
             let subject = Subject {
-                key: &key,
-                role,
                 tenant: (role == Role::Agent).then_some(&tenants[0]),
                 act_as: &act_as,
                 packs: Pack::ALL.into_iter().collect(),
+                ..Subject::of(&key, role)
             };
             let mut line = format!("{:<9}{:<15}", role.as_str(), action.as_str());
             let resources = tenants.iter().map(|t| Resource::Tenant(t.id.clone()));

@@ -11,10 +11,10 @@
 //!
 //! ```compile_fail,E0451
 //! // i2_a_permit_has_no_public_field
-//! use memgate::{domain::{action::{Action, Resource}, key::KeyId}, policy::Permit};
-//! let key = KeyId::parse("000000000000").unwrap();
+//! use memgate::{domain::{action::{Action, Resource}, key::KeyId, reach::Reach}, policy::Permit};
 //! let (action, resource) = (Action::MemoryRead, Resource::Deployment);
-//! let forged = Permit { action, resource, key, because: [].into() };
+//! let key = KeyId::parse("000000000000").unwrap();
+//! let forged = Permit { action, resource, key, reach: Reach::ALL, because: [].into() };
 //! ```
 //!
 //! ```compile_fail,E0599
@@ -29,6 +29,7 @@ use std::sync::Arc;
 use crate::domain::{
     action::{Access, Action, Resource},
     key::KeyId,
+    reach::Reach,
     tenant::TenantId,
 };
 
@@ -42,6 +43,7 @@ pub struct Permit {
     action: Action,
     resource: Resource,
     key: KeyId,
+    reach: Reach,
     because: Because,
 }
 
@@ -52,7 +54,12 @@ impl Permit {
         key: KeyId,
         because: Because,
     ) -> Self {
-        Self { action, resource, key, because }
+        Self { action, resource, key, reach: Reach::ALL, because }
+    }
+
+    /// The same, for the memories in reach of the key.
+    pub(in crate::policy) fn within(self, reach: Reach) -> Self {
+        Self { reach, ..self }
     }
 
     /// What is allowed.
@@ -74,6 +81,12 @@ impl Permit {
             Resource::Tenant(id) => Some(id),
             Resource::Deployment => None,
         }
+    }
+
+    /// The memories it is about: the store holds to it, whoever asks.
+    #[must_use]
+    pub fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// The key that asked.

@@ -14,11 +14,14 @@ use sha2::{Digest as _, Sha256};
 pub use super::cedar::Verdict;
 use super::{
     builtin,
-    cedar::{self, Names},
+    cedar::{self, Names, Wish},
     facts::{Directory, Object, Subject},
     problem::Problem,
 };
-use crate::domain::action::{Action, Resource};
+use crate::domain::{
+    action::{Action, Resource},
+    tool::ToolName,
+};
 
 const COMPARE: &str = "compare with `schema.cedarschema`, which lists what a policy can speak of";
 const MEND: &str = "mend the syntax; docs.cedarpolicy.com describes it";
@@ -40,6 +43,7 @@ pub struct Set {
     schema: Schema,
     policies: PolicySet,
     reads_circumstances: bool,
+    reads_tool: bool,
 }
 
 impl Set {
@@ -81,15 +85,25 @@ impl Set {
         if !found.is_empty() {
             return Err(found);
         }
-        let reads_circumstances = policies.policies().any(reads_context);
-        Ok(Self { digest: digest(sources), names, schema, policies, reads_circumstances })
+        let looks: Vec<_> = policies.policies().map(Look::of).collect();
+        let reads_circumstances = looks.iter().any(|look| look.at_circumstances);
+        let reads_tool = looks.iter().any(|look| look.at_tool);
+        let digest = digest(sources);
+        Ok(Self { digest, names, schema, policies, reads_circumstances, reads_tool })
     }
 
-    /// Whether some policy looks at the circumstances of a request. If none does, a decision
-    /// depends on caller, action and resource alone and may be remembered.
+    /// Whether some policy looks at the moment of a request. If none does, a decision depends on
+    /// caller, action, tool and resource alone and may be remembered.
     #[must_use]
     pub fn reads_circumstances(&self) -> bool {
         self.reads_circumstances
+    }
+
+    /// Whether some policy looks at the tool that asks. If none does, a decision is the same for
+    /// all tools of an action.
+    #[must_use]
+    pub fn reads_tool(&self) -> bool {
+        self.reads_tool
     }
 
     /// SHA-256 over the files that it was made of, in hexadecimal.
@@ -111,7 +125,7 @@ impl Set {
     pub fn decide(
         &self,
         subject: &Subject<'_>,
-        action: Action,
+        wish: impl Into<Wished>,
         resource: &Resource,
         tenants: &dyn Directory,
         now: Timestamp,
@@ -120,7 +134,23 @@ impl Set {
             return Verdict { allowed: false, because: Vec::new(), errors: Vec::new() };
         };
         let set = (&self.names, &self.schema, &self.policies);
-        cedar::evaluate(set, subject, action, &object, tenants, now)
+        cedar::evaluate(set, subject, wish.into().0, &object, tenants, now)
+    }
+}
+
+/// What is asked for: an action alone, or an action and the tool that asks for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Wished(Wish);
+
+impl From<Action> for Wished {
+    fn from(action: Action) -> Self {
+        Self((action, None))
+    }
+}
+
+impl From<(Action, Option<ToolName>)> for Wished {
+    fn from(wish: (Action, Option<ToolName>)) -> Self {
+        Self(wish)
     }
 }
 
@@ -174,18 +204,45 @@ fn position(policy: &Policy) -> usize {
     id.strip_prefix("policy").and_then(|n| n.parse::<usize>().ok()).unwrap_or(0) + 1
 }
 
-/// Does the policy look at `context`? When in doubt, it does.
-fn reads_context(policy: &Policy) -> bool {
-    fn mentions(value: &serde_json::Value) -> bool {
+/// What a policy looks at in `context`. When in doubt, at everything.
+#[derive(Debug, Default)]
+struct Look {
+    at_tool: bool,
+    at_circumstances: bool,
+}
+
+impl Look {
+    fn of(policy: &Policy) -> Self {
+        let mut look = Self::default();
+        match policy.to_json() {
+            Ok(json) => look.over(&json),
+            Err(_) => look = Self { at_tool: true, at_circumstances: true },
+        }
+        look
+    }
+
+    fn over(&mut self, value: &serde_json::Value) {
         match value {
-            serde_json::Value::Object(map) => map
-                .iter()
-                .any(|(key, inner)| (key == "Var" && inner == "context") || mentions(inner)),
-            serde_json::Value::Array(items) => items.iter().any(mentions),
-            _ => false,
+            serde_json::Value::Object(map) => {
+                for (key, inner) in map {
+                    if matches!(key.as_str(), "." | "has") && is_tool(inner) {
+                        self.at_tool = true;
+                    } else if key == "Var" && inner == "context" {
+                        self.at_circumstances = true;
+                    } else {
+                        self.over(inner);
+                    }
+                }
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| self.over(item)),
+            _ => {}
         }
     }
-    policy.to_json().map_or(true, |json| mentions(&json))
+}
+
+/// Whether this is `context.tool`, and nothing else.
+fn is_tool(access: &serde_json::Value) -> bool {
+    *access == serde_json::json!({"left": {"Var": "context"}, "attr": "tool"})
 }
 
 #[cfg(test)]
@@ -194,9 +251,13 @@ mod tests {
 
     use super::{super::world::World, *};
     use crate::domain::{
+        action::Access,
         key::{KeyId, Role},
-        pack::{Pack, Packs},
+        memory::Tag,
+        pack::Pack,
+        reach::Tags,
         tenant::TenantLabel,
+        tool::Tools,
     };
 
     fn set(text: &str) -> Result<Set, Vec<Problem>> {
@@ -213,13 +274,9 @@ mod tests {
         for label in &act_as {
             world.tenant(label).unwrap();
         }
-        let subject = Subject {
-            key: &World::key().unwrap(),
-            role: Role::Agent,
-            tenant: Some(&own),
-            act_as: &act_as,
-            packs: Packs::default(),
-        };
+        let key = World::key().unwrap();
+        let subject =
+            Subject { tenant: Some(&own), act_as: &act_as, ..Subject::of(&key, Role::Agent) };
         let now = Timestamp::UNIX_EPOCH;
         set.decide(&subject, Action::MemoryRead, &Resource::Tenant(other.id), &world, now)
     }
@@ -256,13 +313,8 @@ mod tests {
     #[test]
     fn i3_facts_that_do_not_fit_the_schema_deny() {
         let set = set(PERMIT_ALL).unwrap();
-        let subject = Subject {
-            key: &World::key().unwrap(),
-            role: Role::Operator,
-            tenant: None,
-            act_as: &[],
-            packs: Packs::default(),
-        };
+        let key = World::key().unwrap();
+        let subject = Subject::of(&key, Role::Operator);
         let (world, now) = (World::default(), Timestamp::UNIX_EPOCH);
         let said = |action| set.decide(&subject, action, &Resource::Deployment, &world, now);
         assert!(said(Action::SessionList).allowed);
@@ -274,13 +326,8 @@ mod tests {
     #[test]
     fn i4_a_tenant_that_does_not_exist_is_denied() {
         let set = set(PERMIT_ALL).unwrap();
-        let subject = Subject {
-            key: &World::key().unwrap(),
-            role: Role::Agent,
-            tenant: None,
-            act_as: &[],
-            packs: Packs::default(),
-        };
+        let key = World::key().unwrap();
+        let subject = Subject::of(&key, Role::Agent);
         let id = crate::domain::tenant::TenantId::parse("t_zzzzzzzzzzzzzzzzzzzz").unwrap();
         let (world, now) = (World::default(), Timestamp::UNIX_EPOCH);
         let verdict = set.decide(&subject, Action::MemoryRead, &Resource::Tenant(id), &world, now);
@@ -293,13 +340,9 @@ mod tests {
         let world = World::default();
         for role in [Role::Agent, Role::Operator] {
             for pack in Pack::ALL {
-                let subject = Subject {
-                    key: &KeyId::parse("env-local").unwrap(),
-                    role,
-                    tenant: None,
-                    act_as: &[],
-                    packs: [pack].into_iter().collect(),
-                };
+                let key = KeyId::parse("env-local").unwrap();
+                let packs = [pack].into_iter().collect();
+                let subject = Subject { packs, ..Subject::of(&key, role) };
                 let now = Timestamp::UNIX_EPOCH;
                 let verdict =
                     set.decide(&subject, Action::StatsRead, &Resource::Deployment, &world, now);
@@ -365,6 +408,67 @@ mod tests {
         let text = "@id(\"s\") permit (principal, action, resource is Tenant)
                     when { resource.label == \"context\" };";
         assert!(!set(text).unwrap().reads_circumstances());
+    }
+
+    #[test]
+    fn reading_the_tool_is_told_from_reading_the_moment() {
+        let by_tool = "@id(\"t\") permit (principal, action == Action::\"memory_read\", resource)
+                       when { context has tool && context.tool == Tool::\"retrieve_memory\" };";
+        let read = |text: &str| {
+            let set = set(text).unwrap();
+            (set.reads_tool(), set.reads_circumstances())
+        };
+        assert_eq!(read(by_tool), (true, false));
+        let by_both = by_tool.replace("};", "&& context.weekday < 6 };");
+        assert_eq!(read(&by_both), (true, true));
+        assert_eq!(read(PERMIT_ALL), (false, false));
+    }
+
+    #[test]
+    fn every_tool_and_every_bound_is_in_the_schema() {
+        let set = set(PERMIT_ALL).unwrap();
+        let mut world = World::default();
+        let own = world.tenant(&TenantLabel::parse("acme").unwrap()).unwrap();
+        let tags = Tags::of(vec![Tag::parse("Work").unwrap()]).unwrap();
+        let key = World::key().unwrap();
+        let subject = Subject {
+            tenant: Some(&own),
+            tools: Some(Tools::of(ToolName::ALL.iter().copied()).unwrap()),
+            access: Access::Read,
+            tags: Some(&tags),
+            ..Subject::of(&key, Role::Agent)
+        };
+        let resource = Resource::Tenant(own.id.clone());
+        for tool in ToolName::ALL {
+            let wish = (tool.action(), Some(*tool));
+            let verdict = set.decide(&subject, wish, &resource, &world, Timestamp::UNIX_EPOCH);
+            assert!(verdict.allowed, "{tool}: {:?}", verdict.errors);
+        }
+    }
+
+    #[test]
+    fn a_policy_can_speak_of_the_bounds() {
+        let text = "@id(\"b\") permit (principal, action, resource)
+                    when { principal has tools && principal.tools.contains(Tool::\"echo\") &&
+                           principal.read_only &&
+                           principal has tags && principal.tags.contains(\"work\") };";
+        let set = set(text).unwrap();
+        let tags = Tags::of(vec![Tag::parse("Work").unwrap()]).unwrap();
+        let key = World::key().unwrap();
+        let bounded = Subject {
+            tools: Some(Tools::of([ToolName::Echo]).unwrap()),
+            access: Access::Read,
+            tags: Some(&tags),
+            ..Subject::of(&key, Role::Operator)
+        };
+        let (world, now) = (World::default(), Timestamp::UNIX_EPOCH);
+        let said = |subject: &Subject<'_>| {
+            set.decide(subject, Action::StatsRead, &Resource::Deployment, &world, now).allowed
+        };
+        assert!(said(&bounded));
+        assert!(!said(&Subject { tools: None, ..bounded }));
+        assert!(!said(&Subject { access: Access::Write, ..bounded }));
+        assert!(!said(&Subject { tags: None, ..bounded }));
     }
 
     fn label() -> impl Strategy<Value = String> {

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    control::{ControlStore, Loaded, TagKey},
+    control::{ControlStore, Loaded, StoredKey, TagKey},
     keyring::{Proof, Tagger},
     ledger::Totals,
 };
 use crate::domain::{
     Kind,
     key::{KeyRecord, PresentedKey, Role},
+    last_use::LastUse,
     pack::{Pack, Packs},
     random::OsEntropy,
     tenant::{Tenant, TenantId, TenantLabel},
@@ -48,6 +49,11 @@ fn agent(tenant: &Tenant) -> (KeyRecord, Proof) {
         name: "Cursor on the laptop; it's \"new\"".to_owned(),
         packs: Some([Pack::Demo].into_iter().collect::<Packs>()),
         act_as: vec![TenantLabel::parse("globex").unwrap()],
+        bounds: serde_json::from_str(
+            r#"{"tools":["echo"],"access":"read","tags":["it's"],"from":["10.0.0.0/8"],
+                "hours":"mon-fri 08:00-18:00 Europe/Berlin","rate_class":"ci"}"#,
+        )
+        .unwrap(),
         created_at: noon(),
         expires_at: Some(noon()),
         revoked_at: None,
@@ -72,17 +78,49 @@ pub(super) fn what_was_written_is_read_back(open: Open<'_>) {
     let store = open();
     store.insert_tenant(&acme).unwrap();
     store.insert_key(&record, &proof).unwrap();
-    store.save_uses(&[(record.id.clone(), noon())]).unwrap();
+    let last = LastUse {
+        at: noon(),
+        address: Some("192.0.2.7".parse().unwrap()),
+        client: Some("it's".to_owned()),
+    };
+    store.save_uses(&[(record.id.clone(), last.clone())]).unwrap();
 
     let loaded = load(open);
     assert_eq!(loaded.tenants, [acme]);
     let [key] = &loaded.keys[..] else { panic!("one key") };
     assert_eq!(serde_json::to_value(&key.record).unwrap(), serde_json::to_value(&record).unwrap());
-    assert_eq!(key.proof.to_store(), proof.to_store());
-    assert_eq!(key.last_used, Some(noon()));
+    assert_eq!(stored(key), [proof.to_store()].map(|(tag, hash)| (tag, hash.to_owned())));
+    assert_eq!(key.last_use, Some(last));
 
     store.revoke_key(&record.id, noon()).unwrap();
     assert_eq!(load(open).keys[0].record.revoked_at, Some(noon()));
+}
+
+/// What is kept of a key's secrets.
+fn stored(key: &StoredKey) -> Vec<(u16, String)> {
+    let proofs = key.proofs.iter().map(|proof| proof.to_store());
+    proofs.map(|(tag, hash)| (tag, hash.to_owned())).collect()
+}
+
+pub(super) fn of_two_new_secrets_the_last_and_the_one_before_it_are_kept(open: Open<'_>) {
+    let acme = tenant("acme");
+    let (record, proof) = agent(&acme);
+    let store = open();
+    store.insert_tenant(&acme).unwrap();
+    store.insert_key(&record, &proof).unwrap();
+    let [second, third] = [(); 2].map(|()| agent(&acme).1);
+    let own = |proof: &Proof| (proof.to_store().0, proof.to_store().1.to_owned());
+    for (new, before) in [(&second, &proof), (&third, &second)] {
+        store.rotate_key(&record.id, new, noon()).unwrap();
+        let loaded = load(open);
+        assert_eq!(stored(&loaded.keys[0]), [own(new), own(before)]);
+        let ends = loaded.keys[0].proofs.iter().map(|proof| proof.ends_at());
+        let end = Timestamp::from_millisecond(noon().as_millisecond()).unwrap();
+        assert_eq!(ends.collect::<Vec<_>>(), [None, Some(end)]);
+    }
+    store.revoke_key(&record.id, noon()).unwrap();
+    assert!(store.rotate_key(&record.id, &second, noon()).is_err(), "a revoked key stays so");
+    assert_eq!(stored(&load(open).keys[0]), [own(&third), own(&second)]);
 }
 
 pub(super) fn a_label_is_taken_once_and_a_key_needs_its_tenant(open: Open<'_>) {

@@ -7,7 +7,7 @@
 //! memory is the truth that callers see, so a write that returns `Ok` must be on disk (I6), and
 //! one that returns an error must not be.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -15,6 +15,7 @@ use super::{keyring::Proof, ledger::Totals};
 use crate::domain::{
     Result,
     key::{KeyId, KeyRecord},
+    last_use::LastUse,
     tenant::Tenant,
 };
 
@@ -22,8 +23,9 @@ use crate::domain::{
 #[derive(Debug)]
 pub(in crate::registry) struct StoredKey {
     pub(in crate::registry) record: KeyRecord,
-    pub(in crate::registry) proof: Proof,
-    pub(in crate::registry) last_used: Option<Timestamp>,
+    /// The present secret's, and the one before it while that is kept.
+    pub(in crate::registry) proofs: Vec<Arc<Proof>>,
+    pub(in crate::registry) last_use: Option<LastUse>,
 }
 
 /// Everything, as it was when the process before this one ended.
@@ -59,8 +61,12 @@ pub(in crate::registry) trait ControlStore: fmt::Debug + Send + Sync {
     /// Marks a key revoked.
     fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<()>;
 
+    /// Puts `proof` in the place of the key's present one, which is kept beside it until `end`,
+    /// in the place of whatever was kept there.
+    fn rotate_key(&self, id: &KeyId, proof: &Proof, end: Timestamp) -> Result<()>;
+
     /// Notes when keys were last used, all or none.
-    fn save_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<()>;
+    fn save_uses(&self, uses: &[(KeyId, LastUse)]) -> Result<()>;
 
     /// Replaces the totals.
     fn save_totals(&self, totals: &Totals) -> Result<()>;

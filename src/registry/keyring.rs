@@ -2,12 +2,17 @@
 //!
 //! Made keys are looked up by their public id, environment keys by fingerprint; nobody outside
 //! can cause a database access here (I7). A key stops working by being revoked or by its date,
-//! and either cancels its `gone` token, which ends its sessions and streams (I9).
+//! and either cancels its `gone` token, which ends its sessions and streams (I9). A key can be
+//! given a new secret while it works; the one before it works on until the overlap ends.
 
+mod attention;
 mod environment;
 mod key;
+mod marks;
 mod proof;
+mod rule;
 
+pub use attention::Attention;
 pub use environment::MAX_KEY_BYTES;
 pub use key::Key;
 pub use proof::{Proof, Tagger};
@@ -16,6 +21,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     fmt,
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -26,21 +32,27 @@ use super::{
     tenants::Tenants,
 };
 use crate::{
-    config::auth::EnvironmentKey,
+    config::{auth::EnvironmentKey, limits::Limits},
     domain::{
         Error, Kind, Result,
-        client::is_hidden,
+        bounds::Bounds,
         clock::Clock,
         key::{KeyId, KeyRecord, PresentedKey, Role},
+        last_use::LastUse,
         pack::Packs,
         random::Entropy,
+        rate_class::RateClass,
         secret::Secret,
         tenant::{Tenant, TenantLabel},
+        tool::ToolName,
     },
 };
 
-/// The longest name of a key, in characters.
-const MAX_NAME_CHARS: usize = 64;
+/// How long an old secret may work beside the new one, at most.
+pub const MAX_OVERLAP: Duration = Duration::from_hours(24 * 30);
+
+/// Between two writes of the same minute's use.
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// What a new key shall be.
 #[derive(Debug, Clone)]
@@ -55,6 +67,8 @@ pub struct NewKey {
     pub packs: Option<Packs>,
     /// Other tenants it may name in `user_id`.
     pub act_as: Vec<TenantLabel>,
+    /// What it may not.
+    pub bounds: Bounds,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
 }
@@ -71,10 +85,12 @@ pub struct Keyring {
     fingerprints: Fingerprints,
     environment: HashMap<Fingerprint, Arc<Key>>,
     made: RwLock<HashMap<KeyId, Arc<Key>>>,
-    /// Held over a revocation, so that the second of two finds it done.
-    revoking: Mutex<()>,
+    /// The rates that a key can be given.
+    classes: BTreeSet<RateClass>,
+    /// Held over a revocation and a change of secret, so that the second of two finds it done.
+    changing: Mutex<()>,
     /// The last marks of use that were written.
-    saved_uses: Mutex<HashMap<KeyId, Timestamp>>,
+    saved_uses: Mutex<HashMap<KeyId, LastUse>>,
     when_gone: OnceLock<GoneHook>,
 }
 
@@ -86,17 +102,18 @@ impl Keyring {
         loaded: (Vec<StoredKey>, &TagKey),
         environment: &[EnvironmentKey],
         tenants: &Tenants,
+        limits: &Limits,
     ) -> Result<Self> {
         let (stored, tag_key) = loaded;
         let fingerprints = Fingerprints::random(entropy.as_ref());
         let environment = environment::load(environment, tenants, &fingerprints, clock.now())?;
         let saved_uses = stored
             .iter()
-            .filter_map(|s| Some((s.record.id.clone(), s.last_used?)))
+            .filter_map(|s| Some((s.record.id.clone(), s.last_use.clone()?)))
             .collect::<HashMap<_, _>>();
         let made = stored
             .into_iter()
-            .map(|s| (s.record.id.clone(), Arc::new(Key::made(s.record, s.proof, s.last_used))))
+            .map(|s| (s.record.id.clone(), Arc::new(Key::made(s.record, s.proofs, s.last_use))))
             .collect();
         Ok(Self {
             control,
@@ -106,7 +123,8 @@ impl Keyring {
             fingerprints,
             environment,
             made: RwLock::new(made),
-            revoking: Mutex::default(),
+            classes: limits.classes.keys().cloned().collect(),
+            changing: Mutex::default(),
             saved_uses: Mutex::new(saved_uses),
             when_gone: OnceLock::new(),
         })
@@ -120,7 +138,7 @@ impl Keyring {
     /// `Unavailable` when the key cannot be written.
     pub fn create(&self, new: NewKey) -> Result<(Arc<Key>, Secret)> {
         let now = self.clock.now();
-        check(&new, now)?;
+        rule::check(&new, &self.classes, now)?;
         let presented = PresentedKey::random(self.entropy.as_ref());
         let proof = Proof::make(&presented.secret, &self.tagger, self.entropy.as_ref())?;
         let record = KeyRecord {
@@ -128,14 +146,18 @@ impl Keyring {
             role: new.role,
             tenant: new.tenant,
             name: new.name,
-            packs: new.packs,
+            // Who names single tools means the packs that they are of.
+            packs: new
+                .packs
+                .or_else(|| Some(new.bounds.tools?.iter().map(ToolName::pack).collect())),
             act_as: new.act_as,
+            bounds: new.bounds,
             created_at: now,
             expires_at: new.expires_at,
             revoked_at: None,
         };
         self.control.insert_key(&record, &proof)?;
-        let key = Arc::new(Key::made(record, proof, None));
+        let key = Arc::new(Key::made(record, vec![Arc::new(proof)], None));
         let mut made = self.made.write().unwrap_or_else(PoisonError::into_inner);
         made.insert(presented.id.clone(), Arc::clone(&key));
         drop(made);
@@ -167,9 +189,9 @@ impl Keyring {
     /// `Conflict` for a key from the environment; `Unavailable` when it cannot be written: the
     /// key is then refused all the same, but a restart would bring it back.
     pub fn revoke(&self, id: &KeyId) -> Result<bool> {
-        let _revoking = self.revoking.lock().unwrap_or_else(PoisonError::into_inner);
+        let _revoking = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(key) = self.get(id) else { return Ok(false) };
-        if key.proof().is_none() {
+        if key.proofs().is_empty() {
             return Err(Error::new(
                 Kind::Conflict,
                 "this key comes from the environment; remove it there and restart",
@@ -194,6 +216,50 @@ impl Keyring {
                             it again before the next restart, which would bring it back";
             Error::new(Kind::Unavailable, sentence).caused_by(cause)
         })
+    }
+
+    /// Gives a key a new secret: its text, told this once. The secret before it works until
+    /// `overlap` has passed, and one from before that no more. Returns `None` when there is no such
+    /// key. Hashes and writes to the disk: call it from the blocking pool.
+    ///
+    /// # Errors
+    /// `BadInput` for an overlap over [`MAX_OVERLAP`]; `Conflict` for a key from the environment
+    /// and for one that works no more; `Unavailable` when it cannot be written: then every secret
+    /// works as before.
+    pub fn rotate(&self, id: &KeyId, overlap: Duration) -> Result<Option<(Arc<Key>, Secret)>> {
+        if overlap > MAX_OVERLAP {
+            return Err(Error::bad_input("an old secret works beside the new one for 30d at most"));
+        }
+        if self.get(id).is_none() {
+            return Ok(None);
+        }
+        // Before the lock: hashing takes long, and a revocation shall not wait for it.
+        let presented = PresentedKey::renewed(id.clone(), self.entropy.as_ref());
+        let proof = Proof::make(&presented.secret, &self.tagger, self.entropy.as_ref())?;
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(key) = self.get(id) else { return Ok(None) };
+        let Some(present) = key.proofs().first() else {
+            return Err(Error::new(
+                Kind::Conflict,
+                "this key comes from the environment; change it there and restart",
+            ));
+        };
+        if !key.works(self.clock.as_ref()) {
+            return Err(Error::new(Kind::Conflict, "this key works no more; make a new one"));
+        }
+        let end = self.clock.now().checked_add(overlap).map_err(Error::internal)?;
+        self.control.rotate_key(id, &proof, end)?;
+        // Written first: a restart between the two finds what the caller was told.
+        present.end_at(end);
+        for old in key.proofs().iter().skip(1) {
+            old.end_at(self.clock.now());
+        }
+        let proofs = [Arc::new(proof), Arc::clone(present)];
+        let key = Arc::new(key.with(Box::new(proofs)));
+        let mut made = self.made.write().unwrap_or_else(PoisonError::into_inner);
+        made.insert(id.clone(), Arc::clone(&key));
+        drop(made);
+        Ok(Some((key, presented.reveal())))
     }
 
     /// Has `hook` called with the id of every key that stops working, before
@@ -223,12 +289,16 @@ impl Keyring {
 
     fn save_uses(&self) -> Result<()> {
         let mut saved = self.saved_uses.lock().unwrap_or_else(PoisonError::into_inner);
+        let minute_ago = self.clock.now().checked_sub(MINUTE).map_err(Error::internal)?;
+        // Address and client may change with every request; they are written with the next minute.
+        let is_new =
+            |old: &LastUse, new: &LastUse| old.at < new.at || (old != new && old.at <= minute_ago);
         let news: Vec<_> = self
             .all_made()
             .values()
-            .filter_map(|key| Some((&key.record.id, key.last_used()?)))
-            .filter(|(id, at)| saved.get(*id).is_none_or(|old| old < at))
-            .map(|(id, at)| (id.clone(), at))
+            .filter_map(|key| Some((&key.record.id, key.last_use()?)))
+            .filter(|(id, new)| saved.get(*id).is_none_or(|old| is_new(old, new)))
+            .map(|(id, new)| (id.clone(), new))
             .collect();
         if news.is_empty() {
             return Ok(());
@@ -248,7 +318,7 @@ impl Keyring {
         self.environment.get(fingerprint)
     }
 
-    /// Makes the tags that [`Proof::may_match`] compares.
+    /// Makes the tags that [`Proof::likely`] compares.
     pub(crate) fn tagger(&self) -> &Tagger {
         &self.tagger
     }
@@ -275,29 +345,6 @@ impl fmt::Debug for Keyring {
         let keys = self.all_made().len() + self.environment.len();
         f.debug_struct("Keyring").field("keys", &keys).finish_non_exhaustive()
     }
-}
-
-fn check(new: &NewKey, now: Timestamp) -> Result<()> {
-    let name = new.name.trim();
-    let rule = match (new.role, &new.tenant) {
-        (Role::Agent, None) => "an agent key needs a tenant",
-        (Role::Operator, Some(_)) => "an operator key belongs to no tenant",
-        (Role::Operator, None) if !new.act_as.is_empty() => {
-            "an operator key acts for no tenant; only an agent key can have `act_as`"
-        }
-        _ if new.act_as.iter().collect::<BTreeSet<_>>().len() < new.act_as.len() => {
-            "`act_as` names a tenant twice; name each once"
-        }
-        _ if new.name.chars().count() > MAX_NAME_CHARS => "a key's name has at most 64 characters",
-        _ if name.len() != new.name.len() || new.name.chars().any(is_hidden) => {
-            "a key's name has no control or invisible characters and no spaces around it"
-        }
-        _ if new.expires_at.is_some_and(|end| end <= now) => {
-            "a key's date of expiry must lie ahead"
-        }
-        _ => return Ok(()),
-    };
-    Err(Error::bad_input(rule))
 }
 
 #[cfg(test)]

@@ -242,9 +242,11 @@ impl Ledger {
     }
 
     fn forget_ended(&self) {
-        let now = self.desk.clock.monotonic();
+        let (now, date) = (self.desk.clock.monotonic(), self.desk.clock.now());
         let over = self.desk.write().take_over(|session| {
-            session.ended().is_cancelled() || session.idle(now) >= self.desk.idle
+            session.ended().is_cancelled()
+                || session.is_over(date)
+                || session.idle(now) >= self.desk.idle
         });
         for session in over {
             session.ended().cancel();

@@ -29,6 +29,7 @@ use crate::{
         Error, Kind, Result,
         clock::Clock,
         key::{KeyId, KeyRecord, Role},
+        last_use::LastUse,
         tenant::{Tenant, TenantId, TenantLabel},
     },
 };
@@ -37,10 +38,13 @@ use crate::{
 const SCHEMA: Schema = Schema {
     // "mgcp": memgate, control plane.
     application_id: 0x6d67_6370,
-    migrations: &[Migration {
-        name: "0001_control",
-        sql: include_str!("migrations/sqlite/0001_control.sql"),
-    }],
+    migrations: &[
+        Migration { name: "0001_control", sql: include_str!("migrations/sqlite/0001_control.sql") },
+        Migration {
+            name: "0002_capabilities",
+            sql: include_str!("migrations/sqlite/0002_capabilities.sql"),
+        },
+    ],
 };
 
 /// The control plane's database.
@@ -128,10 +132,10 @@ impl ControlStore for SqliteControl {
         let json = |value: serde_json::Result<String>| value.map_err(Error::internal);
         let done = self.database().execute(
             "INSERT INTO api_key
-               (id, role, tenant_id, name, packs, act_as, created_at, expires_at, revoked_at,
-                tag, hash)
+               (id, role, tenant_id, name, packs, act_as, bounds, created_at, expires_at,
+                revoked_at, tag, hash)
              VALUES
-               (:id, :role, :tenant_id, :name, :packs, :act_as, :created_at, :expires_at,
+               (:id, :role, :tenant_id, :name, :packs, :act_as, :bounds, :created_at, :expires_at,
                 :revoked_at, :tag, :hash)",
             named_params! {
                 ":id": record.id.as_str(),
@@ -140,6 +144,7 @@ impl ControlStore for SqliteControl {
                 ":name": record.name,
                 ":packs": record.packs.map(|p| json(serde_json::to_string(&p))).transpose()?,
                 ":act_as": json(serde_json::to_string(&record.act_as))?,
+                ":bounds": json(serde_json::to_string(&record.bounds))?,
                 ":created_at": record.created_at.to_string(),
                 ":expires_at": record.expires_at.map(|t| t.to_string()),
                 ":revoked_at": record.revoked_at.map(|t| t.to_string()),
@@ -163,13 +168,28 @@ impl ControlStore for SqliteControl {
         if changed == 1 { Ok(()) } else { Err(Error::internal("no such key row to revoke")) }
     }
 
-    fn save_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<()> {
+    fn rotate_key(&self, id: &KeyId, proof: &Proof, end: Timestamp) -> Result<()> {
+        let (tag, hash) = proof.to_store();
+        let changed = self.database().execute(
+            "UPDATE api_key
+                SET old_tag = tag, old_hash = hash, old_until = ?2, tag = ?3, hash = ?4
+              WHERE id = ?1 AND revoked_at IS NULL",
+            params![id.as_str(), end.to_string(), tag, hash],
+        )?;
+        if changed == 1 { Ok(()) } else { Err(Error::internal("no such key row to rotate")) }
+    }
+
+    fn save_uses(&self, uses: &[(KeyId, LastUse)]) -> Result<()> {
         let mut database = self.database();
         let work = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
-            let mut update = work.prepare("UPDATE api_key SET last_used = ?2 WHERE id = ?1")?;
-            for (id, at) in uses {
-                update.execute(params![id.as_str(), at.to_string()])?;
+            let mut update = work.prepare(
+                "UPDATE api_key SET last_used = ?2, last_address = ?3, last_client = ?4
+                  WHERE id = ?1",
+            )?;
+            for (id, LastUse { at, address, client }) in uses {
+                let address = address.map(|address| address.to_string());
+                update.execute(params![id.as_str(), at.to_string(), address, client])?;
             }
         }
         Ok(work.commit()?)
@@ -219,6 +239,15 @@ fn stored_key(row: &Row<'_>, tenants: &HashMap<TenantId, Tenant>) -> Result<Stor
     let optional_time = |column| -> Result<_> {
         row.get::<_, Option<String>>(column)?.map(|t| time(&t)).transpose()
     };
+    let mut proofs = vec![Arc::new(Proof::stored(row.get("tag")?, &text(row, "hash")?)?)];
+    if let Some(until) = optional_time("old_until")? {
+        let old = Proof::stored(row.get("old_tag")?, &text(row, "old_hash")?)?;
+        old.end_at(until);
+        proofs.push(Arc::new(old));
+    }
+    let address = row.get::<_, Option<String>>("last_address")?;
+    let address = address.map(|a| a.parse().map_err(Error::unavailable)).transpose()?;
+    let client = row.get("last_client")?;
     Ok(StoredKey {
         record: KeyRecord {
             id: KeyId::parse(&text(row, "id")?)?,
@@ -230,12 +259,13 @@ fn stored_key(row: &Row<'_>, tenants: &HashMap<TenantId, Tenant>) -> Result<Stor
                 .transpose()
                 .map_err(Error::unavailable)?,
             act_as: serde_json::from_str(&text(row, "act_as")?).map_err(Error::unavailable)?,
+            bounds: serde_json::from_str(&text(row, "bounds")?).map_err(Error::unavailable)?,
             created_at: time(&text(row, "created_at")?)?,
             expires_at: optional_time("expires_at")?,
             revoked_at: optional_time("revoked_at")?,
         },
-        proof: Proof::stored(row.get("tag")?, &text(row, "hash")?)?,
-        last_used: optional_time("last_used")?,
+        proofs,
+        last_use: optional_time("last_used")?.map(|at| LastUse { at, address, client }),
     })
 }
 

@@ -21,8 +21,10 @@ use crate::{
     db::data_dir::DataDir,
     domain::{
         Error, Result,
+        bounds::Bounds,
         clock::{Clock, ManualClock},
         key::{KeyId, KeyRecord, Role},
+        last_use::LastUse,
         random::OsEntropy,
         tenant::{Tenant, TenantLabel},
     },
@@ -69,6 +71,7 @@ pub(super) fn agent(registry: &Registry, label: &str) -> NewKey {
         name: "laptop".to_owned(),
         packs: None,
         act_as: Vec::new(),
+        bounds: Bounds::default(),
         expires_at: None,
     }
 }
@@ -118,7 +121,11 @@ impl ControlStore for Disk {
         self.write()?.revoke_key(id, at)
     }
 
-    fn save_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<()> {
+    fn rotate_key(&self, id: &KeyId, proof: &Proof, end: Timestamp) -> Result<()> {
+        self.write()?.rotate_key(id, proof, end)
+    }
+
+    fn save_uses(&self, uses: &[(KeyId, LastUse)]) -> Result<()> {
         self.write()?.save_uses(uses)
     }
 

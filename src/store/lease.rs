@@ -51,7 +51,8 @@ impl Rights {
             | Action::TenantCreate
             | Action::KeyList
             | Action::KeyCreate
-            | Action::KeyRevoke => Self::NONE,
+            | Action::KeyRevoke
+            | Action::KeyRotate => Self::NONE,
         }
     }
 }

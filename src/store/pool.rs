@@ -39,7 +39,7 @@ use super::{
 use crate::{
     config::storage::Storage,
     db::{data_dir::DataDir, paths::Paths},
-    domain::{Error, Kind, Result, action::Action, clock::Clock, tenant::TenantId},
+    domain::{Error, Kind, Result, action::Action, clock::Clock, reach::Reach, tenant::TenantId},
     policy::Permit,
 };
 
@@ -83,7 +83,8 @@ impl TenantStores {
 
     /// Opens the permit's tenant. The store does what the permit's action is about and refuses
     /// everything else with `Forbidden`; for an action that has nothing to do with memories no
-    /// file is opened.
+    /// file is opened. SECURITY: what the permit's reach leaves out is not there for whoever holds
+    /// the store, and nobody can hold another (`i4_what_is_out_of_reach_is_not_there`).
     ///
     /// # Errors
     /// `Unavailable` when the database is missing its marks, damaged, a link, or another
@@ -93,19 +94,26 @@ impl TenantStores {
         let Some(tenant) = permit.tenant() else {
             return Err(Error::forbidden("this permission is for no tenant's memory"));
         };
-        self.lease(tenant, permit.action()).await
+        self.lease(tenant, permit.action(), permit.reach()).await
     }
 
     /// INVARIANT I2: private, because other rooms have to bring a [`Permit`]; held by the
     /// compiler.
-    async fn lease(&self, tenant: &TenantId, action: Action) -> Result<Arc<dyn TenantStore>> {
+    async fn lease(
+        &self,
+        tenant: &TenantId,
+        action: Action,
+        reach: &Reach,
+    ) -> Result<Arc<dyn TenantStore>> {
         let rights = Rights::of(action);
         if rights == Rights::NONE {
             return Ok(Arc::new(Lease::on_nothing()));
         }
         loop {
             match self.shared.look(tenant)? {
-                Look::Ready(store) => return Ok(Arc::new(Lease::on(store, rights))),
+                Look::Ready(store) => {
+                    return Ok(Arc::new(Lease::on(SqliteStore::part(store, reach), rights)));
+                }
                 Look::Wait(done) => done.cancelled().await,
             }
         }

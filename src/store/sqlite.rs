@@ -33,6 +33,7 @@ use crate::{
         Error, Result,
         clock::Clock,
         memory::{Hits, Memory, MemoryId, MemoryPatch, NewMemory, Query, Tag, Usage},
+        reach::Reach,
         tenant::TenantId,
     },
 };
@@ -88,6 +89,10 @@ pub(super) struct SqliteStore {
     readers: Arc<Readers>,
     health: Arc<Health>,
     known: Arc<Known>,
+    /// What is out of it is not there.
+    reach: Reach,
+    /// Of a part: the store that it is of, which is in use as long as the part is.
+    _whole: Option<Arc<Self>>,
 }
 
 impl SqliteStore {
@@ -131,7 +136,23 @@ impl SqliteStore {
         );
         let known = Arc::new(Known::default());
         let writer = Writer::new(path, database, Arc::clone(&health), Arc::clone(&known), around)?;
-        Ok(Self { writer: Arc::new(writer), readers: Arc::new(readers), health, known })
+        let (writer, readers) = (Arc::new(writer), Arc::new(readers));
+        Ok(Self { writer, readers, health, known, reach: Reach::ALL, _whole: None })
+    }
+
+    /// What of `whole` is in reach: a store in which nothing else is.
+    pub(super) fn part(whole: Arc<Self>, reach: &Reach) -> Arc<Self> {
+        if *reach == Reach::ALL {
+            return whole;
+        }
+        Arc::new(Self {
+            writer: Arc::clone(&whole.writer),
+            readers: Arc::clone(&whole.readers),
+            health: Arc::clone(&whole.health),
+            known: Arc::clone(&whole.known),
+            reach: reach.clone(),
+            _whole: Some(whole),
+        })
     }
 
     /// Must it be closed and opened again with a closer look?
@@ -179,35 +200,37 @@ fn index_equals_table(database: &Database) -> Result<()> {
 #[async_trait]
 impl TenantStore for SqliteStore {
     async fn put(&self, new: NewMemory) -> Result<Memory> {
-        let stored = self.writer.submit(Change::Put(new)).await?;
+        let tags = self.reach.stored(new.tags);
+        let stored = self.writer.submit(Change::Put(NewMemory { tags, ..new })).await?;
         stored.ok_or_else(|| Error::internal("a put without a memory"))
     }
 
     async fn get(&self, id: &MemoryId) -> Result<Option<Memory>> {
-        let id = id.clone();
-        self.readers.run(move |database| change::find(database, &id)).await
+        let (id, reach) = (id.clone(), self.reach.clone());
+        self.readers.run(move |database| change::find(database, &id, &reach)).await
     }
 
     async fn update(&self, id: &MemoryId, patch: MemoryPatch) -> Result<Option<Memory>> {
-        self.writer.submit(Change::Update(id.clone(), patch)).await
+        self.writer.submit(Change::Update(id.clone(), patch, self.reach.clone())).await
     }
 
     async fn delete(&self, id: &MemoryId) -> Result<Option<Memory>> {
-        self.writer.submit(Change::Delete(id.clone())).await
+        self.writer.submit(Change::Delete(id.clone(), self.reach.clone())).await
     }
 
     async fn search(&self, query: Query) -> Result<Hits> {
-        let known = Arc::clone(&self.known);
-        self.readers.run(move |database| query::search(database, &known, &query)).await
+        let (known, reach) = (Arc::clone(&self.known), self.reach.clone());
+        self.readers.run(move |database| query::search(database, &known, &query, &reach)).await
     }
 
     async fn usage(&self) -> Result<Usage> {
-        self.readers.run(query::usage).await
+        let reach = self.reach.clone();
+        self.readers.run(move |database| query::usage(database, &reach)).await
     }
 
     async fn tags(&self, prefix: &str, limit: usize) -> Result<Vec<Tag>> {
-        let prefix = prefix.to_owned();
-        self.readers.run(move |database| query::tags(database, &prefix, limit)).await
+        let (prefix, reach) = (prefix.to_owned(), self.reach.clone());
+        self.readers.run(move |database| query::tags(database, &prefix, limit, &reach)).await
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     retrieve_memories::RetrieveMemories, retrieve_memory::RetrieveMemory,
     store_memory::StoreMemory, update_memory::UpdateMemory,
 };
-use crate::domain::pack::Packs;
+use crate::domain::{bounds::Bounds, pack::Packs};
 
 /// Every tool there is, made once.
 #[derive(Debug)]
@@ -54,17 +54,36 @@ impl Catalogue {
         self.tools.iter()
     }
 
-    /// The tools that a key with these packs sees, in listing order: pack by pack.
-    pub fn visible(&self, packs: Packs, may_act_as: bool) -> impl Iterator<Item = &Arc<dyn Tool>> {
-        self.tools.iter().filter(move |tool| {
-            let spec = tool.spec();
-            packs.contains(spec.pack) && (may_act_as || !spec.needs_act_as)
-        })
+    /// The tools that a key with these packs and bounds sees, in listing order: pack by pack.
+    pub fn visible(
+        &self,
+        packs: Packs,
+        may_act_as: bool,
+        bounds: &Bounds,
+    ) -> impl Iterator<Item = &Arc<dyn Tool>> {
+        self.tools.iter().filter(move |tool| tool.spec().is_seen(packs, may_act_as, bounds))
     }
 }
 
 impl Default for Catalogue {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::tool::ToolName;
+
+    #[test]
+    fn every_tool_is_in_the_list_of_names_with_its_pack_and_action() {
+        let catalogue = Catalogue::new();
+        let made: Vec<_> = catalogue.iter().map(|tool| tool.spec()).collect();
+        assert_eq!(made.len(), ToolName::ALL.len());
+        for (spec, name) in made.iter().zip(ToolName::ALL) {
+            assert_eq!(spec.tool_name(), Some(*name), "{}", spec.name);
+            assert_eq!((spec.pack, spec.action), (name.pack(), name.action()), "{name}");
+        }
     }
 }

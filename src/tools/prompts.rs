@@ -10,7 +10,7 @@ use super::{
     arguments::{MAX_QUERY_BYTES, Reader},
     period::Period,
 };
-use crate::domain::{Error, Result, memory::Tag};
+use crate::domain::{Error, Result, memory::Tag, tool::ToolName};
 
 /// A prompt's description.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,8 @@ pub struct Prompt {
     pub title: &'static str,
     /// For people.
     pub description: &'static str,
+    /// The tool that it speaks of; without it the prompt leads nowhere.
+    pub tool: ToolName,
     /// What may be given; all optional.
     pub arguments: &'static [Argument],
     say: fn(&mut Reader) -> Result<String>,
@@ -41,6 +43,7 @@ pub static PROMPTS: [Prompt; 2] = [
         name: "store_memory_prompt",
         title: "Store a memory",
         description: "Help to store a memory",
+        tool: ToolName::StoreMemory,
         arguments: &[
             Argument { name: "content", description: "The text to keep" },
             Argument { name: "tags", description: "Tags, with commas between them" },
@@ -51,6 +54,7 @@ pub static PROMPTS: [Prompt; 2] = [
         name: "retrieve_memory_prompt",
         title: "Find memories",
         description: "Help to find stored memories",
+        tool: ToolName::RetrieveMemories,
         arguments: &[
             Argument { name: "query", description: "Words to look for" },
             Argument {

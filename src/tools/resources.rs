@@ -12,6 +12,7 @@ use super::{Catalogue, entry, fence};
 use crate::{
     domain::{
         Error, Result,
+        bounds::Bounds,
         memory::{Memory, MemoryId, Query},
         pack::Packs,
         tenant::TenantLabel,
@@ -114,6 +115,8 @@ pub struct About<'a> {
     pub packs: Packs,
     /// Whether it may name other tenants.
     pub may_act_as: bool,
+    /// What it may not.
+    pub bounds: &'a Bounds,
     /// Whose memory it is.
     pub tenant: &'a TenantLabel,
     /// The server's name.
@@ -172,7 +175,7 @@ pub async fn read(store: &dyn TenantStore, id: &MemoryId) -> Result<Body> {
 pub fn capabilities(about: &About<'_>) -> Body {
     let tools: Vec<_> = about
         .catalogue
-        .visible(about.packs, about.may_act_as)
+        .visible(about.packs, about.may_act_as, about.bounds)
         .map(|tool| format!("- {}: {}", tool.spec().name, tool.spec().description))
         .collect();
     let text = format!(
@@ -291,6 +294,7 @@ mod tests {
             catalogue: &catalogue,
             packs: [Pack::Memoryos].into_iter().collect(),
             may_act_as: false,
+            bounds: &Bounds::default(),
             tenant: &tenant,
             server_name: "memgate",
             max_memory_bytes: 1000,

@@ -11,8 +11,14 @@ use serde_json::{Map, Value};
 
 use crate::{
     domain::{
-        Error, Result, action::Action, clock::Clock, memory::Author, pack::Pack,
+        Error, Result,
+        action::Action,
+        bounds::Bounds,
+        clock::Clock,
+        memory::Author,
+        pack::{Pack, Packs},
         tenant::TenantLabel,
+        tool::ToolName,
     },
     store::TenantStore,
 };
@@ -40,6 +46,27 @@ pub struct ToolSpec {
     pub aliases: &'static [(&'static str, &'static str)],
     /// Listed only for keys that may see more than their own tenant.
     pub needs_act_as: bool,
+}
+
+impl ToolSpec {
+    /// Its place in the closed list of names.
+    #[must_use]
+    pub fn tool_name(&self) -> Option<ToolName> {
+        ToolName::find(self.name)
+    }
+
+    /// Whether a key with these packs and bounds sees it. A tool that it may not call is not
+    /// there for it.
+    #[must_use]
+    pub fn is_seen(&self, packs: Packs, may_act_as: bool, bounds: &Bounds) -> bool {
+        packs.contains(self.pack)
+            && (may_act_as || !self.needs_act_as)
+            && match self.tool_name() {
+                Some(tool) => bounds.permit(self.action, Some(tool)),
+                // In no list, so in no list of a key either.
+                None => bounds.tools.is_none() && bounds.permit(self.action, None),
+            }
+    }
 }
 
 /// The four hints of the specification.

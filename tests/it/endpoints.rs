@@ -33,16 +33,21 @@ const EXPECTED: &[(&str, &str, &str, Option<&str>, Statuses)] = &[
     ("DELETE", "/admin/sessions/{id}", NO_SESSION, None, [401, 401, 403, 403, 404]),
     ("GET", "/admin/stats", "/admin/stats", None, OPERATORS),
     ("GET", "/admin/explain/{request_id}", NO_REFUSAL, None, [401, 401, 403, 403, 404]),
+    ("GET", "/admin/audit", "/admin/audit", None, OPERATORS),
+    ("GET", "/admin/audit/verify", "/admin/audit/verify", None, OPERATORS),
     ("GET", "/admin/tenants", "/admin/tenants", None, OPERATORS),
     ("POST", "/admin/tenants", "/admin/tenants", Some("{}"), [401, 401, 403, 403, 400]),
     ("GET", "/admin/keys", "/admin/keys", None, OPERATORS),
     ("POST", "/admin/keys", "/admin/keys", Some("[]"), [401, 401, 403, 403, 400]),
+    ("GET", "/admin/keys/{id}", "/admin/keys/aaaaaaaaaaaa", None, [401, 401, 403, 403, 404]),
+    ("POST", "/admin/keys/{id}/rotate", ROTATE, Some("{}"), [401, 401, 403, 403, 404]),
     ("DELETE", "/admin/keys/{id}", "/admin/keys/aaaaaaaaaaaa", None, [401, 401, 403, 403, 404]),
 ];
 
 const OPERATORS: Statuses = [401, 401, 403, 403, 200];
 const METADATA: &str = "/.well-known/oauth-protected-resource";
 const METADATA_OF_MCP: &str = "/.well-known/oauth-protected-resource/mcp";
+const ROTATE: &str = "/admin/keys/aaaaaaaaaaaa/rotate";
 const NO_SESSION: &str = "/admin/sessions/s_aaaaaaaaaaaaaaaa";
 const NO_REFUSAL: &str = "/admin/explain/000000000000000";
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{

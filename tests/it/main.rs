@@ -7,10 +7,12 @@
 
 mod administration;
 mod audit;
+mod capabilities;
 mod certificates;
 mod disk;
 mod durability;
 mod endpoints;
+mod golden;
 mod headers;
 mod isolation;
 mod limits;

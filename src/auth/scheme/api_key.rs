@@ -11,14 +11,18 @@ use async_trait::async_trait;
 
 use super::{Attempt, Presented, Reason, Rejection, Scheme};
 use crate::{
-    auth::{Credential, Principal, cache::Verified, verifier::Verifier},
+    auth::{
+        Credential, Principal,
+        cache::{Known, Verified},
+        verifier::Verifier,
+    },
     domain::{
         Result,
         clock::Clock,
         key::{KeyId, PresentedKey},
         pack::Packs,
     },
-    registry::keyring::{Key, Keyring, MAX_KEY_BYTES, Proof},
+    registry::keyring::{Keyring, MAX_KEY_BYTES, Proof},
     telemetry::stats::AuthOutcome,
 };
 
@@ -51,52 +55,55 @@ impl ApiKeys {
         }
         let fingerprint = self.keys.fingerprint(text);
         if let Some(key) = self.keys.environment(&fingerprint) {
-            return Ok(self.accept(key, AuthOutcome::Verified));
+            let principal = Principal::new(Arc::clone(key), self.default_packs);
+            return Ok(Attempt::Accepted(principal, AuthOutcome::Verified));
         }
         let Some(presented) = PresentedKey::parse(text) else {
             return Ok(rejected(Reason::Malformed, None));
         };
         let PresentedKey { id, secret } = presented;
-        if let Some(key) = self.remembered.recall(&id, &fingerprint) {
-            return Ok(self.accept(&key, AuthOutcome::Cached));
+        if let Some(known) = self.remembered.recall(&id, &fingerprint) {
+            return Ok(self.accept(known, AuthOutcome::Cached));
         }
 
         // INVARIANT I7: an unknown id, and a known one with nearly any wrong secret, end here,
         // after the same work. Test: `i7_unknown_keys_never_reach_argon2`.
         let key = self.keys.made(&id);
-        let proof = key.as_ref().and_then(|key| key.proof());
-        let likely = Proof::may_match(proof.map(AsRef::as_ref), &secret, self.keys.tagger());
-        let (Some(key), Some(proof), true) = (&key, proof, likely) else {
+        let proofs = key.as_ref().map_or(&[][..], |key| key.proofs());
+        let likely = Proof::likely(proofs, &secret, self.keys.tagger());
+        let (Some(key), false) = (&key, likely.is_empty()) else {
             return Ok(rejected(Reason::Unknown, Some(id)));
         };
-        if !key.works(self.clock.as_ref()) {
+        let is_over = |proof: &Arc<Proof>| proof.is_over(self.clock.now());
+        if !key.works(self.clock.as_ref()) || likely.iter().all(is_over) {
             return Ok(rejected(Reason::Gone, Some(id)));
         }
 
         let flight = self.verifier.join(fingerprint);
-        if let Some(key) = self.remembered.recall(&id, &fingerprint) {
+        if let Some(known) = self.remembered.recall(&id, &fingerprint) {
             // Another request with this key came to its end between the two looks.
-            return Ok(self.accept(&key, AuthOutcome::Cached));
+            return Ok(self.accept(known, AuthOutcome::Cached));
         }
-        if !flight.verify(proof, secret).await? {
+        let Some(proof) = flight.verify(&likely, secret).await? else {
             return Ok(rejected(Reason::Unknown, Some(id)));
-        }
-        // SECURITY: a key may be revoked at any moment. Revoking cancels its token before it
-        // has the remembered entry dropped, and `accept` looks at the token after the entry was
-        // put in; so either the entry is dropped there or the key is refused and dropped here.
+        };
+        // SECURITY: a key may be revoked, and a secret ended, at any moment. Revoking cancels the
+        // key's token before it has the remembered entry dropped, and `accept` looks at the token
+        // after the entry was put in; so either the entry is dropped there or the key is refused
+        // and dropped here. `tests/model` goes through every order of these steps.
         // Test: `i9_a_key_revoked_while_it_is_verified_is_refused`.
-        self.remembered.remember(id, fingerprint, Arc::clone(key));
-        Ok(self.accept(key, AuthOutcome::Verified))
+        let known = (Arc::clone(key), proof);
+        self.remembered.remember(id, fingerprint, known.clone());
+        Ok(self.accept(known, AuthOutcome::Verified))
     }
 
     /// INVARIANT I9: the last look, after everything that took time.
-    fn accept(&self, key: &Arc<Key>, how: AuthOutcome) -> Attempt {
-        if !key.works(self.clock.as_ref()) {
+    fn accept(&self, (key, proof): Known, how: AuthOutcome) -> Attempt {
+        if !key.works(self.clock.as_ref()) || proof.is_over(self.clock.now()) {
             self.remembered.forget(&key.record.id);
             return rejected(Reason::Gone, Some(key.record.id.clone()));
         }
-        key.mark_used(self.clock.now());
-        Attempt::Accepted(Principal::new(Arc::clone(key), self.default_packs), how)
+        Attempt::Accepted(Principal::new(key, self.default_packs).proved(proof), how)
     }
 }
 

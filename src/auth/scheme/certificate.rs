@@ -22,6 +22,7 @@ use crate::{
     config::certificates::Use,
     domain::{
         Error, Result,
+        bounds::Bounds,
         client::is_hidden,
         clock::Clock,
         key::{KeyId, KeyRecord},
@@ -122,6 +123,7 @@ impl Certificates {
             name: grant.name.chars().filter(|c| !is_hidden(*c)).take(MAX_SHOWN_CHARS).collect(),
             packs: self.rules.settings().packs,
             act_as: Vec::new(),
+            bounds: Bounds::default(),
             created_at: self.clock.now(),
             expires_at: Some(certificate.not_after()),
             revoked_at: None,
@@ -151,7 +153,6 @@ impl Certificates {
         if !holder.works(self.clock.as_ref()) {
             return rejected();
         }
-        holder.mark_used(self.clock.now());
         Attempt::Accepted(Principal::new(Arc::clone(holder), self.default_packs), how)
     }
 }

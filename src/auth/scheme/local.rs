@@ -9,6 +9,7 @@ use crate::{
     auth::Principal,
     domain::{
         Result,
+        bounds::Bounds,
         clock::Clock,
         key::{KeyId, KeyRecord, Role},
         pack::Packs,
@@ -33,6 +34,7 @@ impl Local {
             name: "the control socket".to_owned(),
             packs: None,
             act_as: Vec::new(),
+            bounds: Bounds::default(),
             created_at: clock.now(),
             expires_at: None,
             revoked_at: None,

@@ -13,6 +13,7 @@ use crate::{
     config::auth::DEFAULT_TENANT,
     domain::{
         Result,
+        bounds::Bounds,
         clock::Clock,
         key::{KeyId, KeyRecord, Role},
         pack::Packs,
@@ -37,6 +38,7 @@ impl Open {
             name: "authentication is off".to_owned(),
             packs: None,
             act_as: Vec::new(),
+            bounds: Bounds::default(),
             created_at: clock.now(),
             expires_at: None,
             revoked_at: None,

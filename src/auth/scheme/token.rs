@@ -21,13 +21,14 @@ use crate::{
             grant::Grant,
             remembered::{Good, Remembered, SignedBy},
             rules::Rules,
-            source::Source,
+            source::{IssuerStatus, Source},
             text::Token,
         },
     },
     config,
     domain::{
         Error, Result,
+        bounds::Bounds,
         client::is_hidden,
         clock::Clock,
         key::{KeyId, KeyRecord},
@@ -109,9 +110,9 @@ impl Tokens {
         self.remembered.sweep(self.clock.as_ref(), |by| self.is_signed(by));
     }
 
-    #[cfg(test)]
-    pub(in crate::auth) fn fetches(&self) -> u64 {
-        self.issuers.iter().map(|(_, source)| source.fetches()).sum()
+    /// The issuers as operators see them.
+    pub(in crate::auth) fn status(&self) -> Vec<IssuerStatus> {
+        self.issuers.iter().map(|(_, source)| source.status()).collect()
     }
 
     fn is_signed(&self, by: &SignedBy) -> bool {
@@ -177,6 +178,7 @@ impl Tokens {
             name: claims.subject.chars().filter(|c| !is_hidden(*c)).take(MAX_SHOWN_CHARS).collect(),
             packs: None,
             act_as: Vec::new(),
+            bounds: Bounds::default(),
             created_at: self.clock.now(),
             expires_at: Some(end),
             revoked_at: None,
@@ -198,7 +200,6 @@ impl Tokens {
     }
 
     fn accept(&self, good: &Good, how: AuthOutcome) -> Attempt {
-        good.key.mark_used(self.clock.now());
         let principal = Principal::new(Arc::clone(&good.key), self.default_packs);
         Attempt::Accepted(principal.narrowed(good.scopes), how)
     }

@@ -12,12 +12,16 @@ use serde_json::Value;
 use super::{Finding, Patient};
 use crate::{
     app::Control,
-    cli::{client::Client, registrar::Registrar},
+    cli::{
+        client::Client,
+        registrar::{Registrar, cell},
+    },
     db::sqlite::{Database, Limits, Mode},
     domain::{Kind, Result},
 };
 
 const CHECK: &str = "store";
+const KEYS: &str = "keys";
 
 /// The findings, and the newest time that was ever written.
 pub(in crate::cli::doctor) fn examine(patient: &Patient) -> (Vec<Finding>, Option<Timestamp>) {
@@ -28,7 +32,11 @@ pub(in crate::cli::doctor) fn examine(patient: &Patient) -> (Vec<Finding>, Optio
     match records(patient) {
         Ok((tenants, keys)) => {
             let newest = tenants.iter().chain(&keys).filter_map(made).max();
-            (vec![counted(tenants.len(), &keys, patient.clock.now())], newest)
+            let mut findings = vec![counted(tenants.len(), &keys, patient.clock.now())];
+            findings.extend(attention(&keys));
+            let classes = &patient.settings().limits.classes;
+            findings.extend(classless(&keys, |class| classes.keys().any(|c| c.as_str() == class)));
+            (findings, newest)
         }
         Err(error) => {
             let hint = match error.kind() {
@@ -81,12 +89,83 @@ fn counted(tenants: usize, keys: &[Value], now: Timestamp) -> Finding {
     Finding::fine(CHECK, found)
 }
 
+/// Keys that end soon or are not used, named one by one.
+fn attention(keys: &[Value]) -> Vec<Finding> {
+    let named = |what: &str| {
+        let has = |key: &&Value| {
+            let found = key.get("attention").and_then(Value::as_array);
+            found.is_some_and(|found| found.iter().any(|word| word == what))
+        };
+        let names = keys.iter().filter(has).map(|key| {
+            let [id, name] = ["id", "name"].map(|field| cell(key, field));
+            if name == "-" { id } else { format!("{id} ({name})") }
+        });
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let ending = ("ends_soon", "keys end within 14 days", "`memgate key create` makes another one");
+    let unused = ("unused", "keys were not used for 90 days", "`memgate key revoke ID` ends one");
+    [ending, unused]
+        .into_iter()
+        .map(|(what, found, hint)| (named(what), found, hint))
+        .filter(|(names, ..)| !names.is_empty())
+        .map(|(names, found, hint)| Finding::warning(KEYS, format!("{found}: {names}"), hint))
+        .collect()
+}
+
+/// Keys whose rate class is not in the settings: they are refused.
+fn classless(keys: &[Value], is_known: impl Fn(&str) -> bool) -> Option<Finding> {
+    let lost = |key: &&Value| {
+        let class = key.get("rate_class").and_then(Value::as_str);
+        key["revoked_at"].is_null() && class.is_some_and(|class| !is_known(class))
+    };
+    let lost = keys
+        .iter()
+        .filter(lost)
+        .map(|key| format!("{} ({})", cell(key, "id"), cell(key, "rate_class")));
+    let lost = lost.collect::<Vec<_>>().join(", ");
+    let found = format!("keys are refused because their rate class is not set: {lost}");
+    let hint = "add the class to `limits.classes`, or revoke the key";
+    (!lost.is_empty()).then(|| Finding::wrong(KEYS, found, hint))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::cli::doctor::Verdict;
+
+    #[test]
+    fn keys_that_end_soon_or_lie_about_are_named() {
+        let quiet = json!({"id": "a", "attention": []});
+        assert_eq!(attention(std::slice::from_ref(&quiet)), []);
+        let ending = json!({"id": "b", "name": "ci", "attention": ["ends_soon", "unused"]});
+        let unused = json!({"id": "c", "attention": ["unused"]});
+        let found = attention(&[quiet, ending, unused]);
+        let said: Vec<_> = found.iter().map(|f| (f.check, f.found.as_str())).collect();
+        assert_eq!(
+            said,
+            [
+                ("keys", "keys end within 14 days: b (ci)"),
+                ("keys", "keys were not used for 90 days: b (ci), c")
+            ]
+        );
+        assert!(found.iter().all(|f| f.verdict == Verdict::Warning));
+    }
+
+    #[test]
+    fn a_key_without_its_rate_class_is_wrong() {
+        let keys = [
+            json!({"id": "a", "rate_class": "ci"}),
+            json!({"id": "b", "rate_class": "batch"}),
+            json!({"id": "c", "rate_class": "batch", "revoked_at": "2026-07-01T00:00:00Z"}),
+            json!({"id": "d", "rate_class": null}),
+        ];
+        let found = classless(&keys, |class| class == "ci").unwrap();
+        assert_eq!(found.verdict, Verdict::Wrong);
+        assert!(found.found.ends_with(": b (batch)"), "{found}");
+        assert_eq!(classless(&keys, |_| true), None);
+    }
 
     #[test]
     fn keys_that_do_not_work_do_not_count() {

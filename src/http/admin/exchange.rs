@@ -60,6 +60,13 @@ pub(super) fn id(request: &Request<Body>) -> &str {
     request.uri().path().rsplit('/').next().unwrap_or_default()
 }
 
+/// The part of the path before `/verb` at its end.
+pub(super) fn id_before<'r>(request: &'r Request<Body>, verb: &str) -> &'r str {
+    let path = request.uri().path();
+    let place = path.strip_suffix(verb).and_then(|path| path.strip_suffix('/'));
+    place.and_then(|path| path.rsplit('/').next()).unwrap_or_default()
+}
+
 /// The body, as strict JSON.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ use super::{
     authenticate,
 };
 use crate::{
-    http::error::Asker,
+    http::error::{Asker, Layer, Refusal},
     limits::{headers, rates::Rates},
     telemetry::stats::Stats,
 };
@@ -29,8 +29,13 @@ pub fn layer(rates: Arc<Rates>, stats: Arc<Stats>, inner: impl Stage) -> impl St
             return Either::Left(inner.call(request));
         }
         let refuse = |refusal| Either::Right(Either::Left(ready(Ok(refusal))));
-        let decision = match authenticate::principal(&request) {
-            Ok(principal) => rates.request(principal.key_id()),
+        let counted = authenticate::principal(&request).and_then(|principal| {
+            let class = principal.bounds().rate_class.as_ref();
+            let counted = rates.request(principal.key_id(), class);
+            counted.map_err(|error| Refusal::from(error).by(Layer::KeyLimit))
+        });
+        let decision = match counted {
+            Ok(decision) => decision,
             Err(refusal) => return refuse(refusal.answer(&Asker::of(&request))),
         };
         if !decision.allowed {
@@ -60,7 +65,7 @@ mod tests {
     use crate::{
         auth::{Principal, testing::World},
         config::limits::Limits,
-        domain::{clock::Clock, limits::Rate},
+        domain::{clock::Clock, limits::Rate, rate_class::RateClass},
         http::server::peer::{Peer, Surface},
     };
 
@@ -70,9 +75,14 @@ mod tests {
     }
 
     fn scene() -> Scene {
-        let world = World::new();
+        scene_with(|_| {})
+    }
+
+    fn scene_with(change: impl FnOnce(&mut Limits)) -> Scene {
+        let mut limits = Limits { per_key: Rate::new(100, 3600), ..Limits::default() };
+        change(&mut limits);
+        let world = World::with(|settings| settings.limits = limits.clone());
         let clock: Arc<dyn Clock> = world.clock.clone();
-        let limits = Limits { per_key: Rate::new(100, 3600), ..Limits::default() };
         let rates = Arc::new(Rates::new(&limits, clock));
         Scene { world, rates }
     }
@@ -129,6 +139,26 @@ mod tests {
         request.extensions_mut().insert(world.agent("acme").await);
         let answer = layer(rates, Arc::clone(&world.stats), inside).call(request).await.unwrap();
         assert_eq!(answer.headers()[headers::RATE_LIMIT], "inside");
+    }
+
+    #[tokio::test]
+    async fn i3_a_key_whose_rate_class_is_gone_is_refused_and_told_why() {
+        let class = RateClass::parse("ci").unwrap();
+        let scene = scene_with(|limits| {
+            limits.classes.insert(class.clone(), Rate::new(1, 60));
+        });
+        let mut new = scene.world.agent_key("acme");
+        new.bounds.rate_class = Some(class);
+        let bounded = scene.world.principal(new).await;
+        assert_eq!(scene.call(&bounded).await.status(), 200);
+        assert_eq!(scene.call(&bounded).await.status(), 429);
+        // The same key, after the class was taken out of the settings.
+        let clock: Arc<dyn Clock> = scene.world.clock.clone();
+        let rates = Arc::new(Rates::new(&Limits::default(), clock));
+        let refused = Scene { rates, ..scene }.call(&bounded).await;
+        assert_eq!(refused.status(), 403);
+        let body = axum::body::to_bytes(refused.into_body(), 10_000).await.unwrap();
+        assert!(String::from_utf8(body.to_vec()).unwrap().contains("limits.classes"));
     }
 
     #[tokio::test]

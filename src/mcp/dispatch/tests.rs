@@ -73,3 +73,5 @@ async fn a_denial_is_counted_as_one() {
     let counted = &world.stats.snapshot().tools["get_user_stats"];
     assert_eq!((counted.denied, counted.failed, counted.done), (1, 0, 1));
 }
+
+mod bounds;

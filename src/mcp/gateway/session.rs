@@ -187,6 +187,7 @@ impl<H: Handlers> Gateway<H> {
         let session = self.means.ledger.find(known.principal.key_id(), id);
         let session = session.ok_or_else(Refusal::no_session)?;
         session.seen_from(known.address);
+        session.presented(known.principal.proof());
         Ok(session)
     }
 }

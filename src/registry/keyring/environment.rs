@@ -12,6 +12,7 @@ use crate::{
     config::{auth::EnvironmentKey, key_text},
     domain::{
         Error, Result,
+        bounds::Bounds,
         key::{KeyId, KeyRecord, Role},
         tenant::{MAX_LABEL_BYTES, TenantLabel},
     },
@@ -64,6 +65,7 @@ pub(super) fn load(
             name: "from the environment".to_owned(),
             packs: None,
             act_as: Vec::new(),
+            bounds: Bounds::default(),
             created_at: now,
             expires_at: None,
             revoked_at: None,

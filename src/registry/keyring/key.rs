@@ -1,19 +1,12 @@
 //! One live key: its record, whether it works, and the token that is cancelled when it stops.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
+use std::{net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::Proof;
-use crate::domain::{clock::Clock, key::KeyRecord};
-
-/// Seconds between two marks of a key's last use: exact enough for people, and rare enough to
-/// be written.
-const MARK_SECONDS: i64 = 60;
+use super::{Proof, marks::Marks};
+use crate::domain::{clock::Clock, key::KeyRecord, last_use::LastUse};
 
 /// A live key: its record, and the token that is cancelled when it is revoked or expires.
 #[derive(Debug)]
@@ -22,25 +15,24 @@ pub struct Key {
     pub record: KeyRecord,
     /// Cancelled at the moment the key stops working (I9).
     pub gone: CancellationToken,
-    /// Minutes since 1970, 0 for never; shared with the record's later versions.
-    used: Arc<AtomicI64>,
-    /// Keys from the environment and callers without a key have none.
-    proof: Option<Arc<Proof>>,
+    /// Shared with the record's later versions.
+    marks: Arc<Marks>,
+    /// The newest first; keys from the environment and callers without a key have none.
+    proofs: Box<[Arc<Proof>]>,
 }
 
 impl Key {
     /// A key that was made and can be verified.
     pub(in crate::registry) fn made(
         record: KeyRecord,
-        proof: Proof,
-        last_used: Option<Timestamp>,
+        proofs: Vec<Arc<Proof>>,
+        last_use: Option<LastUse>,
     ) -> Self {
         let gone = CancellationToken::new();
         if record.revoked_at.is_some() {
             gone.cancel();
         }
-        let used = last_used.map_or(0, |at| at.as_second() / MARK_SECONDS);
-        Self { record, gone, used: Arc::new(AtomicI64::new(used)), proof: Some(Arc::new(proof)) }
+        Self { record, gone, marks: Arc::new(Marks::of(last_use)), proofs: proofs.into() }
     }
 
     /// A caller that no stored key stands for: an environment key, the control socket, or
@@ -49,16 +41,24 @@ impl Key {
     #[must_use]
     pub fn unlisted(record: KeyRecord) -> Self {
         let gone = CancellationToken::new();
-        Self { record, gone, used: Arc::default(), proof: None }
+        Self { record, gone, marks: Arc::default(), proofs: Box::default() }
     }
 
     /// The same key, revoked; it shares token and marks with this one.
     pub(super) fn revoked(&self, at: Timestamp) -> Self {
         Self {
             record: KeyRecord { revoked_at: Some(at), ..self.record.clone() },
+            ..self.with(self.proofs.clone())
+        }
+    }
+
+    /// The same key with these secrets; it shares token and marks with this one.
+    pub(super) fn with(&self, proofs: Box<[Arc<Proof>]>) -> Self {
+        Self {
+            record: self.record.clone(),
             gone: self.gone.clone(),
-            used: Arc::clone(&self.used),
-            proof: self.proof.clone(),
+            marks: Arc::clone(&self.marks),
+            proofs,
         }
     }
 
@@ -73,25 +73,31 @@ impl Key {
         !self.gone.is_cancelled()
     }
 
-    /// Notes that the key was used; costs a load but for once a minute.
-    pub fn mark_used(&self, now: Timestamp) {
-        let minute = now.as_second() / MARK_SECONDS;
-        if self.used.load(Ordering::Relaxed) < minute {
-            self.used.store(minute, Ordering::Relaxed);
-        }
+    /// Notes that the key was used.
+    pub fn mark_used(&self, now: Timestamp, address: IpAddr) {
+        self.marks.used(now, address);
     }
 
-    /// When it was last used, to the minute.
+    /// Notes what the client of its last use calls itself.
+    pub fn mark_client(&self, client: &str) {
+        self.marks.by(client);
+    }
+
+    /// Its last use; the time is to the minute.
     #[must_use]
-    pub fn last_used(&self) -> Option<Timestamp> {
-        match self.used.load(Ordering::Relaxed) {
-            0 => None,
-            minute => Timestamp::from_second(minute.saturating_mul(MARK_SECONDS)).ok(),
-        }
+    pub fn last_use(&self) -> Option<LastUse> {
+        self.marks.last()
     }
 
-    /// How its secret is recognised; the rooms `registry` and `auth` are the only readers.
-    pub(crate) fn proof(&self) -> Option<&Arc<Proof>> {
-        self.proof.as_ref()
+    /// Until when its secret from before the present one works, if there is one that does.
+    #[must_use]
+    pub fn old_secret_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let old = self.proofs.iter().skip(1).filter(|proof| !proof.is_over(now));
+        old.filter_map(|proof| proof.ends_at()).max()
+    }
+
+    /// How its secrets are recognised; the rooms `registry` and `auth` are the only readers.
+    pub(crate) fn proofs(&self) -> &[Arc<Proof>] {
+        &self.proofs
     }
 }

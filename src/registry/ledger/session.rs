@@ -14,17 +14,20 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{Caller, Desk, book::Place, totals::Counts};
-use crate::domain::{
-    client::ClientInfo,
-    clock::Clock,
-    key::KeyId,
-    session::{SessionId, SessionRecord},
-    tenant::Tenant,
+use crate::{
+    domain::{
+        client::ClientInfo,
+        clock::Clock,
+        key::KeyId,
+        session::{SessionId, SessionRecord},
+        tenant::Tenant,
+    },
+    registry::keyring::Proof,
 };
 
 /// One live session.
@@ -35,6 +38,8 @@ pub struct Session {
     place: Place,
     first_seen: Timestamp,
     address: ArcSwap<IpAddr>,
+    /// Of the newest secret that was presented for it.
+    proof: ArcSwapOption<Proof>,
     /// Milliseconds since 1970.
     last_seen: AtomicI64,
     /// Milliseconds of the monotonic clock.
@@ -60,12 +65,14 @@ impl Session {
     ) -> Arc<Self> {
         let now = desk.clock.now();
         desk.counts.sessions.fetch_add(1, Ordering::Relaxed);
+        caller.key.mark_client(&caller.client.name);
         Arc::new(Self {
             id: SessionId::random(desk.entropy.as_ref()),
             // INVARIANT I9: a key that is gone ends its sessions, because this token is a child
             // of the key's. Test: `i9_a_session_ends_with_its_key`.
             ended: caller.key.gone.child_token(),
             address: ArcSwap::from_pointee(caller.address),
+            proof: ArcSwapOption::new(caller.proof.clone()),
             caller,
             tenant,
             place,
@@ -138,6 +145,23 @@ impl Session {
         }
     }
 
+    /// The secret that came with the newest request of a protocol session: a client that has gone
+    /// over to its key's new secret takes its session along, and never back.
+    pub fn presented(&self, proof: Option<&Arc<Proof>>) {
+        let Some(proof) = proof.filter(|proof| proof.ends_at().is_none()) else { return };
+        if !self.proof.load().as_ref().is_some_and(|known| Arc::ptr_eq(known, proof)) {
+            self.proof.store(Some(Arc::clone(proof)));
+        }
+    }
+
+    /// Whether its secret or its key's hours are over. INVARIANT I9: asked once a second, so what
+    /// is open ends within five. Tests: `i9_a_session_ends_with_its_secret`,
+    /// `i9_a_session_ends_with_its_keys_hours`.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        self.proof.load().as_ref().is_some_and(|proof| proof.is_over(now))
+            || !self.caller.key.record.bounds.is_open(now)
+    }
+
     /// Counts an open stream until the guard is dropped; a session with one is not idle.
     #[must_use]
     pub fn stream(self: &Arc<Self>) -> StreamGuard {
@@ -172,6 +196,7 @@ impl Session {
     pub(super) fn touch(&self) {
         self.last_seen.store(self.clock.now().as_millisecond(), Ordering::Relaxed);
         self.last_active.store(millis(self.clock.monotonic()), Ordering::Relaxed);
+        self.caller.key.mark_client(&self.caller.client.name);
     }
 
     pub(super) fn last_active(&self) -> u64 {

@@ -8,7 +8,7 @@ use crate::{
     registry::{
         Registry,
         keyring::{Key, NewKey},
-        testing::{Deployment, agent},
+        testing::{Deployment, agent, now},
     },
 };
 
@@ -22,6 +22,7 @@ fn key(registry: &Registry, tenant: &str) -> Arc<Key> {
 
 fn caller(key: &Arc<Key>, client: &str) -> Caller {
     Caller {
+        proof: key.proofs().first().cloned(),
         key: Arc::clone(key),
         client: ClientInfo::new(client, "1"),
         protocol: "2026-07-28".to_owned(),
@@ -337,4 +338,71 @@ fn an_operator_key_has_no_session() {
     assert_eq!(kind(registry.ledger.reserve(caller(&operator, "c"))), Kind::Forbidden);
     assert!(registry.ledger.end(&SessionId::random(&OsEntropy)).is_none());
     assert!(registry.ledger.find(&KeyId::random(&OsEntropy), "p1").is_none());
+}
+
+#[test]
+fn i9_a_session_ends_with_its_secret() {
+    let deployment = Deployment::new();
+    let registry = deployment.start();
+    let (first, _) = registry.keys.create(agent(&registry, "acme")).unwrap();
+    let hour = Duration::from_hours(1);
+    let stateless = registry.ledger.enter(caller(&first, "stays")).unwrap();
+    let [stays, moves] =
+        ["p1", "p2"].map(|id| registry.ledger.reserve(caller(&first, id)).unwrap().bind(id));
+    let streams = [stateless.stream(), stays.stream(), moves.stream()];
+    let (second, _) = registry.keys.rotate(&first.record.id, hour).unwrap().unwrap();
+    let renewed = registry.ledger.enter(caller(&second, "stays")).unwrap();
+    assert_ne!(renewed.id(), stateless.id(), "each secret has entries of its own");
+    // A client that has gone over takes its session along, and an old request not back.
+    let [new, old] = [&second, &first].map(|key| key.proofs().first());
+    moves.presented(new);
+    moves.presented(old);
+    stays.presented(old);
+    deployment.clock.advance(Duration::from_mins(59));
+    registry.sweep().unwrap();
+    assert!([&stateless, &stays, &moves].iter().all(|s| !s.ended().is_cancelled()));
+    deployment.clock.advance(Duration::from_mins(1));
+    registry.sweep().unwrap();
+    assert!(stateless.ended().is_cancelled() && stays.ended().is_cancelled());
+    assert!(!moves.ended().is_cancelled());
+    assert!(registry.ledger.find(&first.record.id, "p1").is_none());
+    assert!(registry.ledger.find(&first.record.id, "p2").is_some());
+    registry.keys.revoke(&first.record.id).unwrap();
+    assert!(moves.ended().is_cancelled(), "revoking ends both");
+    drop(streams);
+}
+
+#[test]
+fn i9_a_session_ends_with_its_keys_hours() {
+    let deployment = Deployment::new();
+    let registry = deployment.start();
+    // The clock shows noon of a Saturday.
+    let bounds = serde_json::from_str(r#"{"hours":"sat 08:00-13:00 UTC"}"#).unwrap();
+    let new = NewKey { bounds, ..agent(&registry, "acme") };
+    let (key, _) = registry.keys.create(new).unwrap();
+    let session = registry.ledger.reserve(caller(&key, "c")).unwrap().bind("p1");
+    let stream = session.stream();
+    deployment.clock.advance(Duration::from_mins(59));
+    registry.sweep().unwrap();
+    assert!(!session.ended().is_cancelled());
+    deployment.clock.advance(Duration::from_mins(1));
+    registry.sweep().unwrap();
+    assert!(session.ended().is_cancelled() && !key.gone.is_cancelled());
+    drop(stream);
+    deployment.clock.advance(Duration::from_hours(24 * 7 - 2));
+    assert!(registry.ledger.enter(caller(&key, "c")).is_ok(), "next Saturday it works");
+}
+
+#[test]
+fn the_client_of_a_session_is_what_its_key_was_used_by() {
+    let deployment = Deployment::new();
+    let registry = deployment.start();
+    let (key, _) = registry.keys.create(agent(&registry, "acme")).unwrap();
+    key.mark_used(now(&deployment), address(1));
+    registry.ledger.enter(caller(&key, "cursor")).unwrap();
+    assert_eq!(key.last_use().unwrap().client.as_deref(), Some("cursor"));
+    let _session = registry.ledger.reserve(caller(&key, "claude")).unwrap().bind("p1");
+    assert_eq!(key.last_use().unwrap().client.as_deref(), Some("claude"));
+    registry.ledger.enter(caller(&key, "cursor")).unwrap();
+    assert_eq!(key.last_use().unwrap().client.as_deref(), Some("cursor"));
 }

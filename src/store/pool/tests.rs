@@ -42,7 +42,7 @@ impl World {
     }
 
     async fn open(&self, tenant: &TenantId) -> Result<Arc<dyn TenantStore>> {
-        self.stores.lease(tenant, Action::MemoryWrite).await
+        self.stores.lease(tenant, Action::MemoryWrite, &Reach::ALL).await
     }
 
     /// Opens, writes one memory, lets go.

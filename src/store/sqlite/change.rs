@@ -8,11 +8,12 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     name::Names,
-    row::{self, folded, microseconds, tag_lines},
+    row::{self, microseconds, tag_lines},
 };
 use crate::domain::{
     Error, Kind, Result,
     memory::{MAX_TAGS, Memory, MemoryId, MemoryPatch, NewMemory, Tag},
+    reach::Reach,
 };
 
 /// The longest file name, in bytes.
@@ -25,10 +26,10 @@ const MAX_DESCRIPTION_BYTES: usize = 4096;
 pub(super) enum Change {
     /// Store a memory.
     Put(NewMemory),
-    /// Change one.
-    Update(MemoryId, MemoryPatch),
-    /// Delete one.
-    Delete(MemoryId),
+    /// Change one, if it is in reach.
+    Update(MemoryId, MemoryPatch, Reach),
+    /// Delete one, if it is in reach.
+    Delete(MemoryId, Reach),
 }
 
 /// What a change is made with.
@@ -45,20 +46,22 @@ impl Change {
     pub(super) fn apply(self, database: &Connection, mut desk: Desk<'_>) -> Result<Option<Memory>> {
         match self {
             Self::Put(new) => put(database, new, &mut desk).map(Some),
-            Self::Update(id, patch) => update(database, &id, patch, &desk),
-            Self::Delete(id) => delete(database, &id),
+            Self::Update(id, patch, reach) => update(database, &id, patch, &reach, &desk),
+            Self::Delete(id, reach) => delete(database, &id, &reach),
         }
     }
 }
 
-/// The memory with this id.
-pub(super) fn find(database: &Connection, id: &MemoryId) -> Result<Option<Memory>> {
+/// The memory with this id, if it is in reach. A change asks here too, inside its transaction, so
+/// no other change comes between the look and the deed.
+pub(super) fn find(database: &Connection, id: &MemoryId, reach: &Reach) -> Result<Option<Memory>> {
     let mut statement = database.prepare_cached(
         "SELECT id, kind, created_at, updated_at, author_key, client_name, client_version,
                 filename, description, tags, content, response
          FROM memory WHERE id = ?1",
     )?;
-    Ok(statement.query_row([id.as_str()], row::memory).optional()?)
+    let found = statement.query_row([id.as_str()], row::memory).optional()?;
+    Ok(found.filter(|memory| reach.holds(&memory.tags)))
 }
 
 fn put(database: &Connection, new: NewMemory, desk: &mut Desk<'_>) -> Result<Memory> {
@@ -107,14 +110,17 @@ fn update(
     database: &Connection,
     id: &MemoryId,
     patch: MemoryPatch,
+    reach: &Reach,
     desk: &Desk<'_>,
 ) -> Result<Option<Memory>> {
-    let Some(mut memory) = find(database, id)? else { return Ok(None) };
+    let Some(mut memory) = find(database, id, reach)? else { return Ok(None) };
     let retag = patch.tags.is_some();
     memory.content = patch.content.unwrap_or(memory.content);
     memory.filename = patch.filename.unwrap_or(memory.filename);
     memory.description = patch.description.unwrap_or(memory.description);
-    memory.tags = patch.tags.map_or(memory.tags, distinct);
+    if let Some(tags) = patch.tags {
+        memory.tags = distinct(reach.kept(&memory.tags, tags));
+    }
     // A clock that was set back does not make a change older than the memory.
     memory.updated_at = rounded(desk.now).max(memory.updated_at);
     check(&memory, desk.max_memory_bytes)?;
@@ -143,8 +149,8 @@ fn update(
     Ok(Some(memory))
 }
 
-fn delete(database: &Connection, id: &MemoryId) -> Result<Option<Memory>> {
-    let found = find(database, id)?;
+fn delete(database: &Connection, id: &MemoryId, reach: &Reach) -> Result<Option<Memory>> {
+    let found = find(database, id, reach)?;
     if found.is_some() {
         database.prepare_cached("DELETE FROM memory WHERE id = ?1")?.execute([id.as_str()])?;
     }
@@ -155,7 +161,7 @@ fn write_tags(database: &Connection, n: i64, tags: &[Tag]) -> Result<()> {
     let mut insert =
         database.prepare_cached("INSERT INTO tag (folded, memory, spelled) VALUES (?1, ?2, ?3)")?;
     for tag in tags {
-        insert.execute(params![folded(tag.as_str()), n, tag.as_str()])?;
+        insert.execute(params![tag.folded(), n, tag.as_str()])?;
     }
     Ok(())
 }
@@ -163,7 +169,7 @@ fn write_tags(database: &Connection, n: i64, tags: &[Tag]) -> Result<()> {
 /// Without repeats, case ignored; the first spelling stays.
 fn distinct(tags: Vec<Tag>) -> Vec<Tag> {
     let mut seen = std::collections::HashSet::new();
-    tags.into_iter().filter(|t| seen.insert(folded(t.as_str()))).collect()
+    tags.into_iter().filter(|t| seen.insert(t.folded())).collect()
 }
 
 fn check(memory: &Memory, max_memory_bytes: usize) -> Result<()> {

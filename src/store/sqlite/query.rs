@@ -1,9 +1,11 @@
 //! Reading: search, counts, tags. Every statement is a constant; what a caller sends is bound.
+//! What is out of reach is left out by the statements themselves, so that pages, counts and what
+//! is more are those of a store in which it is not (I4).
 //!
 //! Without text the newest come first, straight from the index by time or by tag. With text the
 //! memories are ranked by their words, and only the page that is asked for is read from the table.
 
-use rusqlite::{Connection, Statement, ToSql, types::ValueRef};
+use rusqlite::{Connection, Statement, ToSql, named_params, types::ValueRef};
 
 use super::{
     choice::{Choice, choose},
@@ -15,6 +17,7 @@ use super::{
 use crate::domain::{
     Error, Result,
     memory::{Hit, Hits, MemoryKind, Query, Tag, Usage},
+    reach::Reach,
 };
 
 /// The most memories in one answer.
@@ -26,6 +29,8 @@ const NEWEST: &str = "
     FROM memory
     WHERE created_at >= :since AND created_at < :before
       AND (:kind1 IS NULL OR kind IN (:kind1, :kind2, :kind3, :kind4))
+      AND (:reach IS NULL OR EXISTS (SELECT 1 FROM tag AS own WHERE own.memory = memory.n
+           AND own.folded IN (SELECT value FROM json_each(:reach))))
     ORDER BY created_at DESC, n DESC LIMIT :limit OFFSET :offset";
 
 /// From the tag to its memories: a rare tag among many memories stays cheap.
@@ -35,6 +40,8 @@ const NEWEST_WITH_TAG: &str = "
     FROM tag CROSS JOIN memory ON memory.n = tag.memory
     WHERE tag.folded = :tag AND created_at >= :since AND created_at < :before
       AND (:kind1 IS NULL OR kind IN (:kind1, :kind2, :kind3, :kind4))
+      AND (:reach IS NULL OR EXISTS (SELECT 1 FROM tag AS own WHERE own.memory = memory.n
+           AND own.folded IN (SELECT value FROM json_each(:reach))))
     ORDER BY created_at DESC, n DESC LIMIT :limit OFFSET :offset";
 
 /// Ranked inside, read outside: the text of a thousand matches is not touched for a page of ten.
@@ -56,7 +63,9 @@ const ONE: &str = "
     WHERE n = :n AND created_at >= :since AND created_at < :before
       AND (:kind1 IS NULL OR kind IN (:kind1, :kind2, :kind3, :kind4))
       AND (:tag IS NULL
-           OR EXISTS (SELECT 1 FROM tag WHERE tag.folded = :tag AND tag.memory = memory.n))";
+           OR EXISTS (SELECT 1 FROM tag WHERE tag.folded = :tag AND tag.memory = memory.n))
+      AND (:reach IS NULL OR EXISTS (SELECT 1 FROM tag AS own WHERE own.memory = memory.n
+           AND own.folded IN (SELECT value FROM json_each(:reach))))";
 
 const BEST_FILTERED: &str = "
     SELECT id, kind, created_at, updated_at, author_key, client_name, client_version,
@@ -67,6 +76,8 @@ const BEST_FILTERED: &str = "
             AND (:kind1 IS NULL OR kind IN (:kind1, :kind2, :kind3, :kind4))
             AND (:tag IS NULL
                  OR EXISTS (SELECT 1 FROM tag WHERE tag.folded = :tag AND tag.memory = memory.n))
+            AND (:reach IS NULL OR EXISTS (SELECT 1 FROM tag AS own WHERE own.memory = memory.n
+                 AND own.folded IN (SELECT value FROM json_each(:reach))))
           ORDER BY cost, word.rowid DESC LIMIT :limit OFFSET :offset) AS hit
     CROSS JOIN memory ON memory.n = hit.n
     ORDER BY hit.cost, hit.n DESC";
@@ -75,34 +86,66 @@ const BEST_FILTERED: &str = "
 ///
 /// # Errors
 /// `BadInput` when the text has no words; `Timeout` when the connection's deadline passes.
-pub(super) fn search(database: &Connection, known: &Known, query: &Query) -> Result<Hits> {
+pub(super) fn search(
+    database: &Connection,
+    known: &Known,
+    query: &Query,
+    reach: &Reach,
+) -> Result<Hits> {
+    let asked = Asked { query, reach: folded_tags(reach)? };
+    let mut hits = answer(database, known, &asked)?;
+    if asked.reach.is_some() {
+        // SECURITY: a score tells how rare a word is among all memories, those out of reach
+        // included; in its place stands the rank (I4).
+        for (place, hit) in hits.hits.iter_mut().enumerate().filter(|(_, hit)| hit.score != 0.0) {
+            hit.score = 1.0 / (query.offset.saturating_add(place) as f64 + 1.0);
+        }
+    }
+    Ok(hits)
+}
+
+/// A question, and the tags in reach as a JSON array; `None` where every memory is in reach.
+struct Asked<'a> {
+    query: &'a Query,
+    reach: Option<String>,
+}
+
+fn folded_tags(reach: &Reach) -> Result<Option<String>> {
+    let Some(tags) = reach.tags() else { return Ok(None) };
+    let tags: Vec<String> = tags.iter().map(Tag::folded).collect();
+    serde_json::to_string(&tags).map(Some).map_err(Error::internal)
+}
+
+fn answer(database: &Connection, known: &Known, asked: &Asked<'_>) -> Result<Hits> {
+    let query = asked.query;
     if query.kinds.len() > MemoryKind::ALL.len() {
         return Err(Error::bad_input("a query names each kind once"));
     }
     let Some(text) = &query.text else {
         let sql = if query.tag.is_some() { NEWEST_WITH_TAG } else { NEWEST };
-        return page(database, sql, query, &[], i64::MIN);
+        return page(database, sql, asked, &[], i64::MIN);
     };
     let words = words::parse(text)?;
     // All statements see the same memories, and lock the file once.
     let moment = database.unchecked_transaction()?;
     let Choice { all, rare, from, read } = choose(&moment, known, words)?;
     let deciding = if rare.is_empty() { &all } else { &rare };
-    let filtered = is_filtered(query);
+    let filtered = is_filtered(asked);
     let hits = match read {
-        Some(words) => pick(&moment, query, &rank::rank(&moment, &words)?)?,
-        None if filtered => page(&moment, BEST_FILTERED, query, deciding, i64::MIN)?,
-        None => page(&moment, BEST, query, deciding, from)?,
+        Some(words) => pick(&moment, asked, &rank::rank(&moment, &words)?)?,
+        None if filtered => page(&moment, BEST_FILTERED, asked, deciding, i64::MIN)?,
+        None => page(&moment, BEST, asked, deciding, from)?,
     };
     if !filtered || rare.is_empty() || hits.hits.len() == query.limit {
         return Ok(hits);
     }
     // The filter leaves little of what the rare words find: the common ones fill the page.
-    page(&moment, BEST_FILTERED, query, &all, i64::MIN)
+    page(&moment, BEST_FILTERED, asked, &all, i64::MIN)
 }
 
-fn is_filtered(query: &Query) -> bool {
-    query.since.is_some()
+fn is_filtered(Asked { query, reach }: &Asked<'_>) -> bool {
+    reach.is_some()
+        || query.since.is_some()
         || query.before.is_some()
         || query.tag.is_some()
         || !query.kinds.is_empty()
@@ -112,13 +155,14 @@ fn is_filtered(query: &Query) -> bool {
 fn page(
     database: &Connection,
     sql: &'static str,
-    query: &Query,
+    asked: &Asked<'_>,
     words: &[Word],
     from: i64,
 ) -> Result<Hits> {
+    let query = asked.query;
     let limit = query.limit.min(MAX_LIMIT);
     let mut statement = database.prepare_cached(sql)?;
-    bind_filter(&mut statement, query)?;
+    bind_filter(&mut statement, asked)?;
     bind(&mut statement, ":words", &words::expression(words))?;
     bind(&mut statement, ":from", &from)?;
     // One more than asked for tells whether there is a further page.
@@ -138,13 +182,14 @@ fn page(
 }
 
 /// One page of `ranked`: those that the filter lets through are read, down to the page's end.
-fn pick(database: &Connection, query: &Query, ranked: &[Ranked]) -> Result<Hits> {
+fn pick(database: &Connection, asked: &Asked<'_>, ranked: &[Ranked]) -> Result<Hits> {
+    let query = asked.query;
     let limit = query.limit.min(MAX_LIMIT);
     // Without a filter everybody is let through, so nobody before the page need be asked.
-    let jump = if is_filtered(query) { 0 } else { query.offset.min(ranked.len()) };
+    let jump = if is_filtered(asked) { 0 } else { query.offset.min(ranked.len()) };
     let mut ahead = query.offset - jump;
     let mut statement = database.prepare_cached(ONE)?;
-    bind_filter(&mut statement, query)?;
+    bind_filter(&mut statement, asked)?;
     let mut hits = Vec::with_capacity(limit.min(64));
     for Ranked { n, score } in ranked.iter().skip(jump) {
         bind(&mut statement, ":n", n)?;
@@ -162,9 +207,11 @@ fn pick(database: &Connection, query: &Query, ranked: &[Ranked]) -> Result<Hits>
 }
 
 /// Binds what narrows a query, where the statement asks for it.
-fn bind_filter(statement: &mut Statement<'_>, query: &Query) -> Result<()> {
+fn bind_filter(statement: &mut Statement<'_>, asked: &Asked<'_>) -> Result<()> {
+    let query = asked.query;
+    bind(statement, ":reach", &asked.reach)?;
     let kind = |index: usize| query.kinds.get(index).map(|k| k.as_str());
-    bind(statement, ":tag", &query.tag.as_ref().map(|t| folded(t.as_str())))?;
+    bind(statement, ":tag", &query.tag.as_ref().map(Tag::folded))?;
     bind(statement, ":since", &query.since.map_or(i64::MIN, microseconds))?;
     bind(statement, ":before", &query.before.map_or(i64::MAX, microseconds))?;
     // With fewer than four kinds the rest repeats the first.
@@ -182,24 +229,40 @@ fn bind(statement: &mut Statement<'_>, name: &str, value: &dyn ToSql) -> Result<
     Ok(())
 }
 
-/// Counts, from indexes alone.
-pub(super) fn usage(database: &Connection) -> Result<Usage> {
-    let (memories, bytes, oldest, newest) = database
-        .prepare_cached(
-            "SELECT count(*), coalesce(sum(bytes), 0), min(created_at), max(created_at)
-             FROM memory",
-        )?
-        .query_row([], |row| {
-            let time_or_none = |column| match row.get_ref(column)? {
-                ValueRef::Null => Ok(None),
-                _ => time(row, column).map(Some),
-            };
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, time_or_none(2)?, time_or_none(3)?))
-        })?;
-    let mut statement = database
-        .prepare_cached("SELECT min(spelled), count(*) FROM tag GROUP BY folded ORDER BY folded")?;
+const COUNTS: &str = "
+    SELECT count(*), coalesce(sum(bytes), 0), min(created_at), max(created_at) FROM memory";
+
+const COUNTS_IN_REACH: &str = "
+    SELECT count(*), coalesce(sum(bytes), 0), min(created_at), max(created_at) FROM memory
+    WHERE EXISTS (SELECT 1 FROM tag AS own WHERE own.memory = memory.n
+                  AND own.folded IN (SELECT value FROM json_each(:reach)))";
+
+/// Every tag of a memory in reach is in reach.
+const TAG_COUNTS: &str = "
+    SELECT min(spelled), count(*) FROM tag
+    WHERE :reach IS NULL OR EXISTS (SELECT 1 FROM tag AS own WHERE own.memory = tag.memory
+          AND own.folded IN (SELECT value FROM json_each(:reach)))
+    GROUP BY folded ORDER BY folded";
+
+/// Counts; without a reach from indexes alone.
+pub(super) fn usage(database: &Connection, reach: &Reach) -> Result<Usage> {
+    let reach = folded_tags(reach)?;
+    let sql = if reach.is_some() { COUNTS_IN_REACH } else { COUNTS };
+    let mut statement = database.prepare_cached(sql)?;
+    bind(&mut statement, ":reach", &reach)?;
+    let mut rows = statement.raw_query();
+    let row = rows.next()?.ok_or_else(|| Error::internal("a count without a row"))?;
+    let time_or_none = |column| match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => time(row, column).map(Some),
+    };
+    let (memories, bytes): (i64, i64) = (row.get(0)?, row.get(1)?);
+    let (oldest, newest) = (time_or_none(2)?, time_or_none(3)?);
+    let mut statement = database.prepare_cached(TAG_COUNTS)?;
     let tags = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?
+        .query_map(named_params! {":reach": reach}, |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+        })?
         .collect::<rusqlite::Result<_>>()?;
     Ok(Usage {
         memories: memories.unsigned_abs(),
@@ -211,16 +274,23 @@ pub(super) fn usage(database: &Connection) -> Result<Usage> {
 }
 
 /// Tags that start with `prefix`, case ignored, the most used first.
-pub(super) fn tags(database: &Connection, prefix: &str, limit: usize) -> Result<Vec<Tag>> {
+pub(super) fn tags(
+    database: &Connection,
+    prefix: &str,
+    limit: usize,
+    reach: &Reach,
+) -> Result<Vec<Tag>> {
     let from = folded(prefix);
     // No character sorts behind this one: the end of everything that starts with `from`.
     let to = [from.as_str(), "\u{10ffff}"].concat();
     let limit = i64::try_from(limit.min(MAX_LIMIT)).unwrap_or(i64::MAX);
     let mut statement = database.prepare_cached(
         "SELECT min(spelled) FROM tag WHERE folded >= ?1 AND folded < ?2
+           AND (?4 IS NULL OR EXISTS (SELECT 1 FROM tag AS own WHERE own.memory = tag.memory
+                AND own.folded IN (SELECT value FROM json_each(?4))))
          GROUP BY folded ORDER BY count(*) DESC, folded LIMIT ?3",
     )?;
-    let mut rows = statement.query((from, to, limit))?;
+    let mut rows = statement.query((from, to, limit, folded_tags(reach)?))?;
     let mut tags = Vec::new();
     while let Some(row) = rows.next()? {
         tags.push(Tag::parse(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
@@ -300,6 +370,7 @@ mod tests {
             for (text, offset, filtered) in queries {
                 let tag = filtered.then(|| tag("red"));
                 let query = Query { tag, offset, ..Query::newest(5) };
+                let query = Asked { query: &query, reach: None };
                 let words = words::parse(&text).unwrap();
                 let Choice { read, .. } =
                     choose(&database, &Known::default(), words.clone()).unwrap();

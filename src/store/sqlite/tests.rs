@@ -213,7 +213,7 @@ async fn common_words_do_not_drown_rare_ones() {
     let ask = |text: &str, since: Option<i64>| {
         let since = since.map(|n| jiff::Timestamp::from_microsecond(n).unwrap());
         let query = Query { text: Some(text.to_owned()), since, ..Query::newest(3) };
-        let hits = query::search(&database, &Known::default(), &query).unwrap();
+        let hits = query::search(&database, &Known::default(), &query, &Reach::ALL).unwrap();
         hits.hits.into_iter().map(|hit| hit.memory.filename).collect::<Vec<_>>()
     };
     assert_eq!(ask("the needle in the haystack", None), ["f7"], "the rare word decides");
@@ -224,8 +224,108 @@ async fn common_words_do_not_drown_rare_ones() {
     assert!(ask("nothing", None).is_empty());
 }
 
+fn reach(texts: &[&str]) -> Reach {
+    let tags = texts.iter().map(|text| tag(text)).collect();
+    Some(crate::domain::reach::Tags::of(tags).unwrap()).into()
+}
+
+/// Everything that a store says of what it holds, scores apart.
+async fn told(store: &SqliteStore) -> Vec<String> {
+    let mut told = Vec::new();
+    for text in [None, Some("red"), Some("red bus works"), Some("no")] {
+        for (tag, offset) in [(None, 0), (None, 2), (Some(tag("A")), 0)] {
+            let text = text.map(str::to_owned);
+            let query = Query { text, tag, offset, ..Query::newest(3) };
+            let hits = store.search(query).await.unwrap();
+            let names: std::collections::BTreeSet<_> =
+                hits.hits.iter().map(|hit| hit.memory.filename.clone()).collect();
+            told.push(format!("{names:?} {}", hits.more));
+        }
+    }
+    let usage = store.usage().await.unwrap();
+    told.push(format!("{} {} {:?}", usage.memories, usage.bytes, usage.tags));
+    for prefix in ["", "a", "x"] {
+        let mut tags = store.tags(prefix, 10).await.unwrap();
+        tags.sort();
+        told.push(format!("{tags:?}"));
+    }
+    told
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i4_a_foreign_memory_and_none_read_the_same_to_a_part() {
+    let opened = Opened::new();
+    let whole = opened.store();
+    let foreign =
+        whole.put(NewMemory { tags: vec![tag("home")], ..note("a", "the red bus") }).await.unwrap();
+    let bare = whole.put(note("b", "no tag at all")).await.unwrap();
+    let part = SqliteStore::part(Arc::clone(&whole), &reach(&["Work"]));
+    let patch = || MemoryPatch { content: Some("mine now".to_owned()), ..MemoryPatch::default() };
+    for id in [&foreign.id, &bare.id] {
+        assert!(part.get(id).await.unwrap().is_none());
+        assert!(part.update(id, patch()).await.unwrap().is_none());
+        assert!(part.delete(id).await.unwrap().is_none());
+    }
+    assert_eq!(told(&part).await, told(&Opened::new().store()).await, "an empty store");
+    assert_eq!(whole.get(&foreign.id).await.unwrap().unwrap(), foreign, "nothing was touched");
+
+    let own = part.put(note("c", "the red bus")).await.unwrap();
+    assert_eq!(own.tags, [tag("Work")], "what is stored gets the tag");
+    let tags = Some(vec![tag("x")]);
+    let changed = part.update(&own.id, MemoryPatch { tags, ..patch() }).await.unwrap().unwrap();
+    assert_eq!(changed.tags, [tag("x"), tag("Work")], "and keeps it");
+    let query = Query { text: Some("mine".to_owned()), ..Query::newest(5) };
+    let hits = part.search(query).await.unwrap();
+    assert_eq!((hits.hits.len(), hits.hits[0].score), (1, 1.0), "a rank and no score");
+    assert!(part.delete(&own.id).await.unwrap().is_some());
+    assert_eq!(whole.usage().await.unwrap().memories, 2);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever lies around it, a part is the store that holds what is in reach and nothing else.
+    #[test]
+    fn i4_what_is_out_of_reach_is_not_there(
+        memories in proptest::collection::vec(
+            ("[a-d]{0,2}", proptest::sample::select(vec!["red bus", "red works", "blue", "bus"])),
+            0..14,
+        ),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (opened, alone) = (Opened::new(), Opened::new());
+            let (whole, alone_store) = (opened.store(), alone.store());
+            let ours = reach(&["A", "b"]);
+            for (n, (tags, text)) in memories.iter().enumerate() {
+                let tags: Vec<Tag> = tags.chars().map(|c| tag(&c.to_string())).collect();
+                let new = NewMemory { tags: tags.clone(), ..note(&format!("f{n}"), text) };
+                whole.put(new.clone()).await.unwrap();
+                if ours.holds(&tags) {
+                    alone_store.put(new).await.unwrap();
+                }
+            }
+            let part = SqliteStore::part(Arc::clone(&whole), &ours);
+            // Pages of ranked answers follow all memories' words, so they are asked for at once.
+            let all = |text: &str| Query { text: Some(text.to_owned()), ..Query::newest(50) };
+            for text in ["red", "bus works", "blue"] {
+                let names = async |store: &SqliteStore| {
+                    let hits = store.search(all(text)).await.unwrap().hits;
+                    let mut names: Vec<_> = hits.into_iter().map(|h| h.memory.filename).collect();
+                    names.sort();
+                    names
+                };
+                assert_eq!(names(&part).await, names(&alone_store).await, "{text}");
+            }
+            let listed = async |store: &SqliteStore| {
+                let mut told = told(store).await;
+                // The first three are the newest, without words; then come words, then counts.
+                told.drain(3..12);
+                told
+            };
+            assert_eq!(listed(&part).await, listed(&alone_store).await);
+        });
+    }
 
     #[test]
     fn any_text_can_be_searched_for(queries in proptest::collection::vec(any::<String>(), 8)) {
@@ -235,7 +335,7 @@ proptest! {
         let database = Database::open(&opened.path(), Mode::Writer, &limits, clock).unwrap();
         for text in queries {
             let query = Query { text: Some(text.clone()), ..Query::newest(3) };
-            if let Err(error) = query::search(&database, &Known::default(), &query) {
+            if let Err(error) = query::search(&database, &Known::default(), &query, &Reach::ALL) {
                 prop_assert_eq!(error.kind(), Kind::BadInput, "{:?}: {}", text, error);
             }
         }

@@ -9,6 +9,7 @@ use crate::{
     domain::{
         Kind,
         action::Access,
+        bounds::Bounds,
         pack::{Pack, Packs},
     },
     tools::{ToolSpec, arguments},
@@ -95,7 +96,10 @@ fn names_are_unique_and_packs_choose() {
         assert_eq!(CATALOGUE.get(name).unwrap().spec().name, *name);
     }
     let visible = |packs: Packs, act_as| {
-        CATALOGUE.visible(packs, act_as).map(|tool| tool.spec().name).collect::<Vec<_>>()
+        CATALOGUE
+            .visible(packs, act_as, &Bounds::default())
+            .map(|tool| tool.spec().name)
+            .collect::<Vec<_>>()
     };
     assert_eq!(
         visible(Packs::default(), false),

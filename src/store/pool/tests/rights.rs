@@ -21,7 +21,7 @@ async fn i3_a_permit_gives_its_own_rights_only() {
         let found = expected.iter().find(|row| row.0 == action);
         let (_, reads, counts, writes, deletes) =
             *found.unwrap_or(&(action, false, false, false, false));
-        let store = world.stores.lease(&tenant, action).await.unwrap();
+        let store = world.stores.lease(&tenant, action, &Reach::ALL).await.unwrap();
         let check = |what: &str, allowed: bool, done: Result<()>| match done {
             Ok(()) => assert!(allowed, "{action} must not {what}"),
             Err(e) => assert!(!allowed && e.kind() == Kind::Forbidden, "{action}: {what}: {e}"),
@@ -42,7 +42,7 @@ async fn i3_a_permit_gives_its_own_rights_only() {
 async fn i3_an_action_without_rights_opens_no_file() {
     let world = World::new(4);
     let [tenant] = World::tenants();
-    world.stores.lease(&tenant, Action::Connect).await.unwrap();
+    world.stores.lease(&tenant, Action::Connect, &Reach::ALL).await.unwrap();
     assert_eq!(world.stores.stats().open, 0);
     assert!(!world.data.paths().tenant_dir(&tenant).exists());
 }
