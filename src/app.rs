@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 pub use self::control::Control;
 use crate::{
     audit::{Record, Recorder},
-    auth::Authenticator,
+    auth::{self, Authenticator},
     config::{
         Settings,
         posture::{Report, Settled},
@@ -107,14 +107,18 @@ impl App {
             Arc::new(Shield::new(&settings.limits, Arc::clone(&clock), Arc::clone(&stats))?);
         let rates = Arc::new(Rates::new(&settings.limits, Arc::clone(&clock)));
         let places = Arc::new(Places::new(&settings.limits));
+        let certificates = load_certificates(&settings)?;
         let authenticator = Authenticator::new(
             &registry,
             &settings.auth,
             settings.mcp.packs,
-            Arc::clone(&rates),
-            Arc::clone(&stats),
-            &clock,
-            tasks.clone(),
+            auth::Means {
+                trust: certificates.as_ref().and_then(|certificates| certificates.trust()),
+                rates: Arc::clone(&rates),
+                stats: Arc::clone(&stats),
+                clock: Arc::clone(&clock),
+                tasks: tasks.clone(),
+            },
         )?;
         let engine = Arc::new(Engine::new(
             &settings.policy,
@@ -156,7 +160,6 @@ impl App {
                 stop: stop.streams.clone(),
             },
         );
-        let certificates = load_certificates(&settings)?;
         let socket = data.paths().control_socket();
         let bound = bind(&settings.listen, Some(&socket), certificates.clone()).await?;
         let state = State {

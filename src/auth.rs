@@ -5,6 +5,7 @@
 //! caller learns nothing of the reason: every refusal is the same `Unauthenticated`.
 
 mod cache;
+pub mod certificate;
 pub mod credential;
 pub mod principal;
 pub mod scheme;
@@ -13,20 +14,22 @@ pub(crate) mod testing;
 pub mod token;
 mod verifier;
 
+pub use certificate::ClientCertificate;
 pub use credential::Credential;
 pub use principal::Principal;
 pub use scheme::{Origin, Via};
 
-use std::{net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use http::request::Parts;
 use tokio_util::task::TaskTracker;
 
 use self::{
     cache::Verified,
+    certificate::{Trust, grant::Rules},
     scheme::{
-        Attempt, Presented, Reason, Rejection, Scheme, api_key::ApiKeys, local::Local, open::Open,
-        token::Tokens,
+        Attempt, Presented, Reason, Rejection, Scheme, api_key::ApiKeys, certificate::Certificates,
+        local::Local, open::Open, token::Tokens,
     },
     verifier::Verifier,
 };
@@ -43,11 +46,33 @@ use crate::{
 pub struct Authenticator {
     schemes: Vec<Arc<dyn Scheme>>,
     /// Also among the schemes.
+    certificates: Option<Arc<Certificates>>,
+    /// Also among the schemes.
     tokens: Option<Arc<Tokens>>,
     verifier: Arc<Verifier>,
     rates: Arc<Rates>,
     stats: Arc<Stats>,
     clock: Arc<dyn Clock>,
+}
+
+/// What an authenticator works with.
+pub struct Means {
+    /// Whose client certificates are good, where the listener asks for them.
+    pub trust: Option<Arc<Trust>>,
+    /// Counts bad credentials.
+    pub rates: Arc<Rates>,
+    /// Counts outcomes.
+    pub stats: Arc<Stats>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where work in the background belongs.
+    pub tasks: TaskTracker,
+}
+
+impl fmt::Debug for Means {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Means").field("trust", &self.trust).finish_non_exhaustive()
+    }
 }
 
 impl Authenticator {
@@ -60,15 +85,20 @@ impl Authenticator {
         registry: &Registry,
         settings: &config::auth::Auth,
         default_packs: Packs,
-        rates: Arc<Rates>,
-        stats: Arc<Stats>,
-        clock: &Arc<dyn Clock>,
-        tasks: TaskTracker,
+        means: Means,
     ) -> Result<Self> {
+        let Means { trust, rates, stats, clock, tasks } = means;
+        let certificates = trust
+            .map(|trust| {
+                let rules = Rules::new(&settings.certificates);
+                Certificates::new(registry, rules, trust, default_packs, &clock, &tasks)
+            })
+            .transpose()?
+            .map(Arc::new);
         let tokens = if settings.issuers.is_empty() {
             None
         } else {
-            Some(Arc::new(Tokens::new(registry, settings, default_packs, clock, &tasks)?))
+            Some(Arc::new(Tokens::new(registry, settings, default_packs, &clock, &tasks)?))
         };
         let verifier = Arc::new(Verifier::new(settings, tasks));
         let local: Arc<dyn Scheme> = Arc::new(Local::new(clock.as_ref())?);
@@ -77,15 +107,17 @@ impl Authenticator {
         } else {
             Arc::new(ApiKeys::new(
                 Arc::clone(&registry.keys),
-                Arc::new(Verified::new(settings, Arc::clone(clock))),
+                Arc::new(Verified::new(settings, Arc::clone(&clock))),
                 Arc::clone(&verifier),
                 default_packs,
-                Arc::clone(clock),
+                Arc::clone(&clock),
             ))
         };
+        let holders = certificates.clone().map(|certificates| certificates as Arc<dyn Scheme>);
         let bearers = tokens.clone().map(|tokens| tokens as Arc<dyn Scheme>);
-        let schemes = [Some(local), bearers, Some(callers)].into_iter().flatten().collect();
-        Ok(Self { schemes, tokens, verifier, rates, stats, clock: Arc::clone(clock) })
+        let schemes = [Some(local), holders, bearers, Some(callers)];
+        let schemes = schemes.into_iter().flatten().collect();
+        Ok(Self { schemes, certificates, tokens, verifier, rates, stats, clock })
     }
 
     /// Who sends this request.
@@ -94,7 +126,7 @@ impl Authenticator {
     /// `BadInput` for more than one credential, or one in the URL; `Unauthenticated` for none or
     /// a bad one, whatever is wrong with it; `LimitReached` instead, when too many bad ones came
     /// from this address or for this key; `Overloaded` when too many keys are being verified.
-    pub async fn authenticate(&self, parts: &Parts, origin: Origin) -> Result<Principal> {
+    pub async fn authenticate(&self, parts: &Parts, origin: Origin<'_>) -> Result<Principal> {
         // INVARIANT I1: of the whole request, only this credential is looked at.
         // Test: `i1_look_alike_headers_change_nothing`.
         let credential = Credential::find(&parts.headers, &parts.uri)
@@ -102,6 +134,11 @@ impl Authenticator {
         for scheme in &self.schemes {
             match scheme.attempt(Presented { credential, origin }).await? {
                 Attempt::NotPresented => {}
+                Attempt::Accepted(principal, _) if self.is_contradicted(origin, &principal) => {
+                    let key = Some(principal.key_id().clone());
+                    let rejection = Rejection { reason: Reason::Certificate, key };
+                    return Err(self.reject(origin.address, &rejection));
+                }
                 Attempt::Accepted(principal, outcome) => {
                     // SECURITY: the one place where a key's addresses and hours hold, whichever
                     // scheme knew it. INVARIANT I4: from elsewhere it is a key like any wrong one
@@ -128,12 +165,21 @@ impl Authenticator {
         self.refuse(address, rejection)
     }
 
-    /// Once a second, within a runtime: what hangs on tokens that are over is ended, and the
-    /// keys of issuers that are due are fetched.
+    /// Once a second, within a runtime: what hangs on tokens and client certificates that are over
+    /// is ended, and the keys of issuers that are due are fetched.
     pub fn tend(&self) {
+        if let Some(certificates) = &self.certificates {
+            certificates.tend();
+        }
         if let Some(tokens) = &self.tokens {
             tokens.tend();
         }
+    }
+
+    /// Whether the connection says otherwise than the credential.
+    fn is_contradicted(&self, origin: Origin<'_>, principal: &Principal) -> bool {
+        let certificates = self.certificates.as_ref();
+        certificates.is_some_and(|certificates| !certificates.agrees(origin, principal))
     }
 
     /// Reads the keys of issuers anew, and has every token verified again. Reads files: call it

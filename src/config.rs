@@ -7,6 +7,7 @@
 pub mod advice;
 pub mod audit;
 pub mod auth;
+pub mod certificates;
 pub mod env;
 mod file;
 pub mod form;

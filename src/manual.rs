@@ -2,9 +2,12 @@
 //!
 //! Read [`architecture`] first, then [`request`], the life of one request. [`threats`] lists
 //! each attack beside the type or layer that stops it and the test that proves it.
-//! [`identity`] puts memgate behind an identity provider, [`operating`] is for the person who runs memgate, [`extending`] for the one who changes it.
+//! [`identity`] puts memgate behind an identity provider, [`audit`] is about the record of what
+//! was decided, [`operating`] is for the person who runs memgate, [`extending`] for the one who
+//! changes it.
 
 pub mod architecture;
+pub mod audit;
 pub mod extending;
 pub mod identity;
 pub mod operating;

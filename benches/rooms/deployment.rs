@@ -10,7 +10,7 @@ use std::{
 
 use http::{Request, request::Parts};
 use memgate::{
-    auth::{Authenticator, Origin, Principal, Via},
+    auth::{Authenticator, Means, Origin, Principal, Via},
     config::Settings,
     db::data_dir::DataDir,
     domain::{
@@ -59,10 +59,13 @@ impl Deployment {
             &registry,
             &settings.auth,
             settings.mcp.packs,
-            Arc::new(Rates::new(&settings.limits, Arc::clone(&clock))),
-            Arc::new(Stats::new(clock.now())),
-            &clock,
-            tasks.clone(),
+            Means {
+                trust: None,
+                rates: Arc::new(Rates::new(&settings.limits, Arc::clone(&clock))),
+                stats: Arc::new(Stats::new(clock.now())),
+                clock: Arc::clone(&clock),
+                tasks: tasks.clone(),
+            },
         )
         .unwrap();
         let tenants = Arc::clone(&registry.tenants);
@@ -124,6 +127,6 @@ impl Deployment {
     }
 }
 
-fn network() -> Origin {
-    Origin { address: IpAddr::V4(Ipv4Addr::LOCALHOST), via: Via::Network }
+fn network() -> Origin<'static> {
+    Origin { address: IpAddr::V4(Ipv4Addr::LOCALHOST), via: Via::Network, certificate: None }
 }

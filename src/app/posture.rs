@@ -95,7 +95,26 @@ fn certificate(state: &Result<TlsStatus, String>, now: Timestamp) -> Vec<Finding
         let why = format!("the certificate ends on {until}");
         found.push(Finding::new(Warning, CHECK, why, RENEW));
     }
+    found.extend(status.client_ca_not_after.and_then(|end| authority(end, now)));
+    found.extend(status.client_crl_next_update.and_then(|end| revocations(end, now)));
     found
+}
+
+/// An authority past its date goes on vouching, because whoever put its file there trusts it.
+fn authority(end: Timestamp, now: Timestamp) -> Option<Finding> {
+    let until = end.strftime("%Y-%m-%d");
+    let fix = "put the next authority beside it in listen.tls.client_ca, and take it out when its \
+               last certificate is gone";
+    let why = format!("an authority for client certificates ends on {until}");
+    (end.duration_since(now) < SOON).then(|| Finding::new(Warning, "certificates", why, fix))
+}
+
+/// Lists are renewed often, so only one that was forgotten is worth a word.
+fn revocations(end: Timestamp, now: Timestamp) -> Option<Finding> {
+    let why =
+        format!("a revocation list is stale since {end}: its client certificates are refused");
+    let fix = "put a new one into listen.tls.client_crl; it is taken without a restart";
+    (end <= now).then(|| Finding::new(Danger, "certificates", why, fix))
 }
 
 fn of_process(standing: Standing) -> Vec<Finding> {
@@ -131,8 +150,12 @@ mod tests {
     #[test]
     fn a_certificate_is_judged_by_the_time_it_has_left() {
         let judged = |end: &str, problem: Option<&str>| {
-            let status =
-                TlsStatus { not_after: end.parse().unwrap(), problem: problem.map(str::to_owned) };
+            let status = TlsStatus {
+                not_after: end.parse().unwrap(),
+                client_ca_not_after: None,
+                client_crl_next_update: None,
+                problem: problem.map(str::to_owned),
+            };
             worst(&certificate(&Ok(status), NOW.parse().unwrap()))
         };
         assert_eq!(judged("2027-02-01T00:00:00Z", None), None);
@@ -142,6 +165,25 @@ mod tests {
         assert_eq!(judged("2027-02-01T00:00:00Z", Some("x")), Some(Warning));
         let gone = certificate(&Err("the file is gone".to_owned()), NOW.parse().unwrap());
         assert_eq!(worst(&gone), Some(Danger));
+    }
+
+    #[test]
+    fn what_client_certificates_are_judged_by_grows_old_too() {
+        let now: Timestamp = NOW.parse().unwrap();
+        let judged = |ca: &str, crl: &str| {
+            let status = TlsStatus {
+                not_after: "2028-01-01T00:00:00Z".parse().unwrap(),
+                client_ca_not_after: Some(ca.parse().unwrap()),
+                client_crl_next_update: Some(crl.parse().unwrap()),
+                problem: None,
+            };
+            worst(&certificate(&Ok(status), now))
+        };
+        let (late, soon, past) =
+            ("2028-01-01T00:00:00Z", "2026-12-01T00:00:00Z", "2026-11-26T00:00:00Z");
+        assert_eq!(judged(late, soon), None);
+        assert_eq!(judged(soon, soon), Some(Warning));
+        assert_eq!(judged(late, past), Some(Danger));
     }
 
     #[test]

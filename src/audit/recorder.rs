@@ -8,7 +8,12 @@
 mod queue;
 mod writer;
 
-use std::{fmt, sync::Arc, thread};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -21,6 +26,7 @@ use self::{
 };
 use super::{
     Log, Record,
+    checkpoint::PublicKey,
     digest::{Digester, Digests},
     head::Head,
 };
@@ -31,6 +37,8 @@ use crate::{
 
 /// Records decisions.
 pub struct Recorder {
+    directory: PathBuf,
+    public_key: PublicKey,
     queue: Arc<Queue>,
     digester: Digester,
     clock: Arc<dyn Clock>,
@@ -83,6 +91,7 @@ impl Recorder {
     /// `Internal` when the system gives no thread.
     pub fn start(log: Log, clock: Arc<dyn Clock>) -> Result<Self> {
         let (digester, ended) = (log.digester().clone(), CancellationToken::new());
+        let (directory, public_key) = (log.directory().to_owned(), log.public_key());
         let queue = Arc::new(Queue::new(status(&log)));
         let writer = Writer::new(log, Arc::clone(&queue), Arc::clone(&clock));
         let end = ended.clone().drop_guard();
@@ -91,7 +100,7 @@ impl Recorder {
             writer.run();
         };
         thread::Builder::new().name("audit".to_owned()).spawn(work).map_err(Error::internal)?;
-        Ok(Self { queue, digester, clock, ended })
+        Ok(Self { directory, public_key, queue, digester, clock, ended })
     }
 
     /// Whether something may be done that will have to be recorded. INVARIANT I10: asked before
@@ -134,6 +143,18 @@ impl Recorder {
     #[must_use]
     pub fn digests(&self, arguments: &Map<String, Value>) -> Digests {
         self.digester.arguments(arguments)
+    }
+
+    /// Where the log lies, for those who read it.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The key that signs it.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        self.public_key
     }
 
     /// The log as operators see it.

@@ -7,31 +7,34 @@
 //! **To add a scheme:** a file beside `api_key.rs` that implements [`Scheme`], a setting in
 //! `config::auth`, a line in `Authenticator::new`. A token is a [`Credential::Bearer`] that looks
 //! like one: its scheme stands before `api_key` and answers *not presented* for everything else.
-//! A client certificate is not a header at all: the listener puts what the TLS
-//! handshake verified into [`Origin`], beside `via`, and its scheme stands first after `local`.
+//! A client certificate is not a header at all: the listener puts what the TLS handshake verified
+//! into [`Origin`], beside `via`, and its scheme stands first after `local`.
 
 pub(in crate::auth) mod api_key;
+pub(in crate::auth) mod certificate;
 pub(in crate::auth) mod local;
 pub(in crate::auth) mod open;
 pub(in crate::auth) mod token;
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{Credential, Principal, token::flaw::Flaw};
+use super::{Credential, Principal, certificate::ClientCertificate, token::flaw::Flaw};
 use crate::{
     domain::{Result, bounds::Outside, key::KeyId},
     telemetry::stats::AuthOutcome,
 };
 
 /// Where a request came from, as the listener knows it and no header can say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin {
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'r> {
     /// The client's address, after trusted proxies.
     pub address: IpAddr,
     /// Which way it came in.
     pub via: Via,
+    /// What the client proved in the handshake of our own TLS.
+    pub certificate: Option<&'r Arc<ClientCertificate>>,
 }
 
 /// Which way a request came in.
@@ -47,7 +50,7 @@ pub enum Via {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::auth) struct Presented<'r> {
     pub(in crate::auth) credential: Option<Credential<'r>>,
-    pub(in crate::auth) origin: Origin,
+    pub(in crate::auth) origin: Origin<'r>,
 }
 
 /// What a scheme says.
@@ -82,6 +85,9 @@ pub(in crate::auth) enum Reason {
     Gone,
     /// A good key, outside of its bounds.
     Outside(Outside),
+    /// A client certificate that is trusted no more, or one that says otherwise than the key, or
+    /// none where every key needs one.
+    Certificate,
     /// A token, and what is wrong with it.
     Token(Flaw),
 }
@@ -95,6 +101,7 @@ impl fmt::Display for Reason {
             Self::Gone => "gone",
             Self::Outside(Outside::Address) => "used from outside its networks",
             Self::Outside(Outside::Hours) => "used outside its hours",
+            Self::Certificate => "client certificate",
             Self::Token(flaw) => return fmt::Display::fmt(flaw, f),
         })
     }

@@ -15,7 +15,7 @@ use http::{Request, request::Parts};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
-use super::{Authenticator, Origin, Principal, Via};
+use super::{Authenticator, Means, Origin, Principal, Via};
 use crate::{
     config::Settings,
     db::data_dir::DataDir,
@@ -149,8 +149,14 @@ fn authenticator(
     clock: &Arc<dyn Clock>,
 ) -> Authenticator {
     let rates = Arc::new(Rates::new(&settings.limits, Arc::clone(clock)));
-    let (auth, packs, stats) = (&settings.auth, settings.mcp.packs, Arc::clone(stats));
-    Authenticator::new(registry, auth, packs, rates, stats, clock, TaskTracker::new()).unwrap()
+    let means = Means {
+        trust: None,
+        rates,
+        stats: Arc::clone(stats),
+        clock: Arc::clone(clock),
+        tasks: TaskTracker::new(),
+    };
+    Authenticator::new(registry, &settings.auth, settings.mcp.packs, means).unwrap()
 }
 
 /// A request to `/mcp` with these headers.
@@ -163,8 +169,8 @@ pub(crate) fn parts(headers: &[(&str, &str)]) -> Parts {
 }
 
 /// From 127.0.0.1.
-pub(crate) fn network() -> Origin {
-    Origin { address: IpAddr::V4(Ipv4Addr::LOCALHOST), via: Via::Network }
+pub(crate) fn network() -> Origin<'static> {
+    Origin { address: IpAddr::V4(Ipv4Addr::LOCALHOST), via: Via::Network, certificate: None }
 }
 
 /// What a test does between the end of argon2 and the moment the key is remembered.

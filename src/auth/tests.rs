@@ -171,6 +171,7 @@ async fn i3_a_rejected_credential_falls_through_to_nobody() {
     let (authenticator, strict) = (&world.authenticator, World::new());
     let schemes = [&strict.authenticator.schemes[1], &authenticator.schemes[1]];
     let both = Authenticator {
+        certificates: None,
         tokens: None,
         schemes: schemes.map(Arc::clone).to_vec(),
         verifier: Arc::clone(&authenticator.verifier),
@@ -324,7 +325,7 @@ async fn i4_a_key_outside_its_bounds_is_a_wrong_one() {
     let near = bounded(&world, r#"{"from":["10.0.0.0/8"]}"#);
     // The clock of this world shows a Saturday.
     let week = bounded(&world, r#"{"hours":"mon-fri 00:00-24:00 UTC"}"#);
-    let ask = async |secret: &Secret, origin: Origin| {
+    let ask = async |secret: &Secret, origin: Origin<'_>| {
         let request = parts(&[("x-api-key", secret.expose())]);
         world.authenticator.authenticate(&request, origin).await.map(drop)
     };

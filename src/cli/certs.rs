@@ -4,6 +4,8 @@
 //! steals its key cannot pretend to be a bank. Keys are for their owner's eyes; nothing that
 //! exists is overwritten unless asked.
 
+mod clients;
+
 use std::{
     fs,
     net::IpAddr,
@@ -19,6 +21,7 @@ use rcgen::{
     date_time_ymd,
 };
 
+use self::clients::Clients;
 use super::{failure::Failure, output::Printer};
 use crate::{
     config::form::{Form as _, Raw, net::HostPattern},
@@ -26,6 +29,7 @@ use crate::{
     domain::{
         Error, Kind, Result,
         clock::{Clock, SystemClock},
+        tenant::TenantLabel,
     },
 };
 
@@ -41,19 +45,23 @@ pub enum Command {
     /// Make a certificate authority and a certificate signed by it, for development
     #[command(after_help = "Examples:\n  \
         memgate certs dev\n  \
-        memgate certs dev --out certs --name memory.lan --name 192.168.1.7")]
+        memgate certs dev --out certs --name memory.lan --name 192.168.1.7\n  \
+        memgate certs dev --client acme      with a client certificate for tenant `acme`")]
     Dev(Dev),
 }
 
 /// Arguments of `certs dev`.
 #[derive(Debug, Args)]
 pub struct Dev {
-    /// Directory for the four files
+    /// Directory for the files
     #[arg(long, value_name = "DIR", default_value = "certs")]
     out: PathBuf,
     /// Another host name or address besides `localhost`, `127.0.0.1` and `::1`; can be repeated
     #[arg(long, value_name = "HOST")]
     name: Vec<String>,
+    /// Make a client certificate for this tenant too, and an authority for clients; can be repeated
+    #[arg(long, value_name = "TENANT", value_parser = super::tenant::label)]
+    client: Vec<TenantLabel>,
     /// How long they are valid
     #[arg(long, default_value_t = MAX_DAYS, value_parser = clap::value_parser!(u16).range(1..=397))]
     days: u16,
@@ -71,15 +79,22 @@ impl Command {
 
 impl Dev {
     fn run(self, printer: &Printer) -> Result<()> {
-        let made = Made::new(&self.name, SystemClock::new().now(), self.days)?;
-        let files = [
+        let now = SystemClock::new().now();
+        let made = Made::new(&self.name, now, self.days)?;
+        let clients = Clients::new(&self.client, now, self.days)?;
+        let files: Vec<(String, &String)> = [
             ("ca.pem", &made.ca),
             ("ca.key", &made.ca_key),
             ("server.pem", &made.chain),
             ("server.key", &made.key),
-        ];
-        prepare(&self.out, files.map(|(name, _)| name), self.force)?;
-        for (name, text) in files {
+        ]
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), text))
+        .chain(clients.iter().flat_map(Clients::files))
+        .collect();
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        prepare(&self.out, &names, self.force)?;
+        for (name, text) in &files {
             let path = self.out.join(name);
             if Path::new(name).extension().is_some_and(|e| e == "key") {
                 secret_file::write_text(&path, text)?;
@@ -105,7 +120,8 @@ impl Dev {
              SSL_CERT_FILE={ca}         Python programs\n\n\
              keep {} to yourself: it can sign for the names above",
             shown("ca.key")
-        ))
+        ))?;
+        clients.map_or(Ok(()), |clients| clients.tell(&self.out, printer))
     }
 }
 
@@ -206,9 +222,9 @@ fn valid(
 }
 
 /// Makes room for the files, or says which of them is in the way before any is written.
-fn prepare(directory: &Path, names: [&str; 4], force: bool) -> Result<()> {
+fn prepare(directory: &Path, names: &[&str], force: bool) -> Result<()> {
     fs::create_dir_all(directory).map_err(|e| unwritable(directory, e))?;
-    for path in names.map(|name| directory.join(name)) {
+    for path in names.iter().map(|name| directory.join(name)) {
         if path.symlink_metadata().is_err() {
             continue;
         }

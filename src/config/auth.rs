@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::{
+    certificates::Certificates,
     form::{
         Count, Flag, Form, Optional, Raw,
         time::Time,
@@ -30,6 +31,8 @@ pub struct Auth {
     pub resource: Option<Url>,
     /// Whose tokens are good.
     pub issuers: Vec<Issuer>,
+    /// What a client certificate means.
+    pub certificates: Certificates,
     /// How the scope that lets a token read is called.
     pub read_scope: String,
     /// How the scope that lets a token write is called.
@@ -66,6 +69,7 @@ impl Default for Auth {
             environment_keys: Vec::new(),
             resource: None,
             issuers: Vec::new(),
+            certificates: Certificates::default(),
             read_scope: "memgate:read".to_owned(),
             write_scope: "memgate:write".to_owned(),
             delete_scope: None,

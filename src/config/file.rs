@@ -111,9 +111,11 @@ impl File<'_> {
             self.problems.push(Problem::new(place(), sentence));
             return;
         };
-        let found =
-            if setting.is_table() { pairs(value).or_else(|| raw(value)) } else { raw(value) };
-        let Some(raw) = found else {
+        let table = match value {
+            DeValue::Table(table) if setting.is_table() => table::pairs(table),
+            _ => None,
+        };
+        let Some(raw) = table.or_else(|| raw(value)) else {
             let sentence = format!("is a {}; write {}", value.type_str(), setting.form);
             self.problems.push(Problem::new(place(), sentence));
             return;
@@ -147,16 +149,6 @@ pub(in crate::config) fn raw(value: &DeValue<'_>) -> Option<Raw> {
         }
         value => scalar(value).map(Raw::Text),
     }
-}
-
-/// A table of scalars.
-fn pairs(value: &DeValue<'_>) -> Option<Raw> {
-    let DeValue::Table(table) = value else { return None };
-    let pair = |(name, value): (
-        &toml::Spanned<std::borrow::Cow<'_, str>>,
-        &toml::Spanned<DeValue<'_>>,
-    )| { Some((name.get_ref().clone().into_owned(), scalar(value.get_ref())?)) };
-    table.iter().map(pair).collect::<Option<_>>().map(Raw::Pairs)
 }
 
 pub(in crate::config) fn scalar(value: &DeValue<'_>) -> Option<String> {

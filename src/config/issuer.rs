@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 pub(in crate::config) use self::safety::check;
 pub use self::{
     algorithm::Algorithm,
-    field::{FIELDS, Field},
+    field::{FIELDS, Field, Tenant, TenantMap},
     table::ISSUER as KEY,
 };
 use super::form::url::Url;

@@ -9,7 +9,11 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
-    form::{Count, FilePath, Flag, Form, List, Optional, net, size::Size, time::Time, within},
+    Settings,
+    form::{
+        Count, FilePath, Flag, Form, List, Optional, Raw, net, size::Size, time::Time, within,
+        wrong,
+    },
     setting::{Setting, setting},
 };
 
@@ -68,6 +72,48 @@ pub struct Tls {
     pub private_key: PathBuf,
     /// How often the files are looked at for a change.
     pub reload_interval: Duration,
+    /// Whether clients are asked for a certificate.
+    pub client_certificates: ClientCertificates,
+    /// PEM file with the authorities whose client certificates are good.
+    pub client_ca: Option<PathBuf>,
+    /// PEM file with the lists of certificates that they have revoked.
+    pub client_crl: Option<PathBuf>,
+}
+
+/// Whether clients are asked for a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientCertificates {
+    /// Nobody is.
+    #[default]
+    Off,
+    /// Everybody is; who has none goes on without, and who shows a bad one does not.
+    Optional,
+    /// Everybody is; without a good one there is no connection.
+    Required,
+}
+
+impl Form for ClientCertificates {
+    type Value = Self;
+
+    const NAME: &'static str = "off, optional or required";
+
+    fn read(raw: &Raw) -> Result<Self, String> {
+        match raw.text()? {
+            "off" => Ok(Self::Off),
+            "optional" => Ok(Self::Optional),
+            "required" => Ok(Self::Required),
+            _ => Err(wrong(raw, "`off`, `optional` or `required`")),
+        }
+    }
+
+    fn show(value: &Self) -> String {
+        match value {
+            Self::Off => "off",
+            Self::Optional => "optional",
+            Self::Required => "required",
+        }
+        .to_owned()
+    }
 }
 
 impl Default for Listen {
@@ -111,6 +157,9 @@ impl Default for Tls {
             certificate: PathBuf::new(),
             private_key: PathBuf::new(),
             reload_interval: Duration::from_mins(1),
+            client_certificates: ClientCertificates::Off,
+            client_ca: None,
+            client_crl: None,
         }
     }
 }
@@ -197,7 +246,7 @@ pub(in crate::config) const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "listen.tls.reload_interval",
-        summary: "how often the two files are looked at for a change",
+        summary: "how often these files are looked at for a change",
         form: Time::NAME,
         bounds: || Some((Time::show(&RELOADS.0), Time::show(&RELOADS.1))),
         secret: false,
@@ -211,7 +260,53 @@ pub(in crate::config) const SETTINGS: &[Setting] = &[
             Time::show(&settings.listen.tls.as_ref().map_or(default, |t| t.reload_interval))
         },
     },
+    Setting {
+        key: "listen.tls.client_certificates",
+        summary: "whether clients are asked for a certificate",
+        form: ClientCertificates::NAME,
+        bounds: || None,
+        secret: false,
+        set: |settings, raw| {
+            let mode = ClientCertificates::read(raw)?;
+            settings.listen.tls.get_or_insert_default().client_certificates = mode;
+            Ok(())
+        },
+        show: |settings| {
+            let tls = settings.listen.tls.as_ref();
+            ClientCertificates::show(&tls.map(|t| t.client_certificates).unwrap_or_default())
+        },
+    },
+    Setting {
+        key: "listen.tls.client_ca",
+        summary: "PEM file with the authorities whose client certificates are good",
+        form: FilePath::NAME,
+        bounds: || None,
+        secret: false,
+        set: |settings, raw| {
+            settings.listen.tls.get_or_insert_default().client_ca =
+                Optional::<FilePath>::read(raw)?;
+            Ok(())
+        },
+        show: |settings| Optional::<FilePath>::show(&client(settings, |t| &t.client_ca)),
+    },
+    Setting {
+        key: "listen.tls.client_crl",
+        summary: "PEM file with the revocation lists of these authorities, one of each",
+        form: FilePath::NAME,
+        bounds: || None,
+        secret: false,
+        set: |settings, raw| {
+            settings.listen.tls.get_or_insert_default().client_crl =
+                Optional::<FilePath>::read(raw)?;
+            Ok(())
+        },
+        show: |settings| Optional::<FilePath>::show(&client(settings, |t| &t.client_crl)),
+    },
 ];
+
+fn client(settings: &Settings, file: fn(&Tls) -> &Option<PathBuf>) -> Option<PathBuf> {
+    settings.listen.tls.as_ref().and_then(|tls| file(tls).clone())
+}
 
 fn tls(tls: Option<&Tls>, path: fn(&Tls) -> &PathBuf) -> String {
     let path = tls.map(path).filter(|p| !p.as_os_str().is_empty());

@@ -5,7 +5,9 @@
 
 use std::net::SocketAddr;
 
-use super::{Settings, auth::EnvironmentKey, issuer, listen::Listen, problem::Problem};
+use super::{
+    Settings, auth::EnvironmentKey, certificates, issuer, listen::Listen, problem::Problem,
+};
 use crate::domain::key::Role;
 
 /// Everything that is unsafe.
@@ -18,6 +20,7 @@ pub(in crate::config) fn check(settings: &Settings) -> Vec<Problem> {
     addresses(settings, &mut refuse);
     keys(&settings.auth.environment_keys, &mut refuse);
     issuer::check(settings, &mut refuse);
+    certificates::check(settings, &mut refuse);
     problems
 }
 

@@ -7,6 +7,7 @@
 use super::{
     Settings,
     form::{Form, Raw, rate::Classes},
+    issuer::TenantMap,
 };
 
 /// One setting.
@@ -30,11 +31,12 @@ pub struct Setting {
 
 /// Every setting, section by section.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    use super::{audit, auth, http, limits, listen, mcp, policy, storage, telemetry};
+    use super::{audit, auth, certificates, http, limits, listen, mcp, policy, storage, telemetry};
     [
         listen::SETTINGS,
         http::SETTINGS,
         auth::SETTINGS,
+        certificates::SETTINGS,
         limits::SETTINGS,
         storage::SETTINGS,
         mcp::SETTINGS,
@@ -62,7 +64,7 @@ impl Setting {
     /// Whether it is a table in the file: names and values.
     #[must_use]
     pub fn is_table(&self) -> bool {
-        self.form == <Classes as Form>::NAME
+        [<Classes as Form>::NAME, <TenantMap as Form>::NAME].contains(&self.form)
     }
 
     /// The key of the file that holds this secret.

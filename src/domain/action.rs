@@ -66,6 +66,8 @@ actions! {
     StatsRead = "stats_read", Read;
     /// Read why a request was refused.
     RefusalRead = "refusal_read", Read;
+    /// Read and verify the record of decisions.
+    AuditRead = "audit_read", Read;
     /// List tenants.
     TenantList = "tenant_list", Read;
     /// Make a tenant.

@@ -27,7 +27,9 @@ pub const PREFIX: &str = "mg_";
 const ID_LENGTH: usize = 12;
 /// How the id of a token's holder begins.
 const TOKEN_PREFIX: &str = "jwt-";
-/// Characters after it, five bits of a hash each.
+/// How the id of a certificate's holder begins.
+const CERTIFICATE_PREFIX: &str = "cert-";
+/// Characters after either, five bits of a hash each.
 const TOKEN_LENGTH: usize = 20;
 /// Characters of base64url for 32 bytes.
 const SECRET_LENGTH: usize = 43;
@@ -47,7 +49,8 @@ impl KeyId {
     }
 
     /// Reads an id: twelve characters of lowercase base32, `env-` and a tenant label for a key
-    /// that came from the environment, or `jwt-` and twenty characters for a token's holder.
+    /// that came from the environment, or `jwt-` or `cert-` and twenty characters for the holder of
+    /// a token or a client certificate.
     ///
     /// # Errors
     /// Everything else.
@@ -55,7 +58,8 @@ impl KeyId {
         let made = text.len() == ID_LENGTH
             && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase());
         let named = text.strip_prefix("env-").is_some_and(|l| TenantLabel::parse(l).is_ok());
-        let token = text.strip_prefix(TOKEN_PREFIX).is_some_and(|rest| {
+        let hashed = [TOKEN_PREFIX, CERTIFICATE_PREFIX].iter().find_map(|p| text.strip_prefix(p));
+        let token = hashed.is_some_and(|rest| {
             rest.len() == TOKEN_LENGTH
                 && rest.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
         });
@@ -77,21 +81,33 @@ impl KeyId {
     /// tenant. A new token of the same holder has the same id; nobody else's has.
     #[must_use]
     pub fn of_token(issuer: &str, subject: &str, tenant: Option<&TenantLabel>) -> Self {
+        let tenant = tenant.map_or("", TenantLabel::as_str);
+        Self::hashed(TOKEN_PREFIX, &[issuer, subject, tenant])
+    }
+
+    /// The id of a client certificate's holder: `cert-` and a hash of the name that counts and its
+    /// tenant. A renewed certificate has the same id.
+    #[must_use]
+    pub fn of_certificate(name: &str, tenant: Option<&TenantLabel>) -> Self {
+        Self::hashed(CERTIFICATE_PREFIX, &[name, tenant.map_or("", TenantLabel::as_str)])
+    }
+
+    fn hashed(prefix: &str, parts: &[&str]) -> Self {
         let mut hash = Sha256::new();
-        for part in [issuer, subject, tenant.map_or("", TenantLabel::as_str)] {
-            // With its length, so that no two triples read the same.
+        for part in parts {
+            // With its length, so that no two lists read the same.
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
         let digits = hash.finalize().into_iter().take(TOKEN_LENGTH);
         let digits: String = digits.map(|b| char::from(random::character(b))).collect();
-        Self(format!("{TOKEN_PREFIX}{digits}").into())
+        Self(format!("{prefix}{digits}").into())
     }
 
     /// Whether it stands for somebody whom somebody else vouches for, and who has no key.
     #[must_use]
     pub fn is_of_subject(&self) -> bool {
-        self.0.starts_with(TOKEN_PREFIX)
+        [TOKEN_PREFIX, CERTIFICATE_PREFIX].iter().any(|prefix| self.0.starts_with(prefix))
     }
 
     /// The id as text.
@@ -256,7 +272,11 @@ mod tests {
         ] {
             assert_ne!(other, one);
         }
-        for bad in ["jwt-", "jwt-short", &format!("{one}0"), "jwt-AAAAAAAAAAAAAAAAAAAA"] {
+        let held = KeyId::of_certificate("spiffe://e/a", Some(&a));
+        assert_eq!(KeyId::parse(held.as_str()).unwrap(), held);
+        assert_ne!(held, KeyId::of_certificate("spiffe://e/a", Some(&b)));
+        assert_ne!(held, KeyId::of_certificate("spiffe://e/aa", None));
+        for bad in ["cert-", "jwt-", "jwt-short", &format!("{one}0"), "jwt-AAAAAAAAAAAAAAAAAAAA"] {
             assert!(KeyId::parse(bad).is_err(), "{bad}");
         }
     }

@@ -19,7 +19,7 @@ use futures::{
     future::{BoxFuture, Either, ready},
 };
 use http::{Request, StatusCode};
-use tower::{Service as _, service_fn};
+use tower::service_fn;
 
 use self::Handler::{Later, Now};
 use super::{
@@ -133,6 +133,18 @@ pub const TABLE: &[Row] = &[
         Later(|s, r| admin::stats::show(s, r).boxed()),
     ),
     operator("GET", "/admin/explain/{request_id}", Action::RefusalRead, Now(admin::explain::show)),
+    operator(
+        "GET",
+        "/admin/audit",
+        Action::AuditRead,
+        Later(|s, r| admin::audit::show(s, r).boxed()),
+    ),
+    operator(
+        "GET",
+        "/admin/audit/verify",
+        Action::AuditRead,
+        Later(|s, r| admin::audit::verify(s, r).boxed()),
+    ),
     operator("GET", "/admin/tenants", Action::TenantList, Now(admin::tenants::list)),
     operator(
         "POST",

@@ -2,10 +2,10 @@
 //!
 //! TLS 1.2 and 1.3 with AEAD suites only, as the provider offers no others. No early data (it
 //! can be replayed), no session tickets and no resumption (a resumed session would outlive the
-//! certificate it was made under). ALPN offers what the listener speaks; a client that shares
+//! certificate it was made under, the client's as well as ours). ALPN offers what the listener speaks; a client that shares
 //! none of it fails its handshake.
 
-mod expiry;
+mod clients;
 mod files;
 mod watch;
 
@@ -13,12 +13,16 @@ use std::{fmt, sync::Arc};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
-use rustls::ServerConfig;
+use rustls::{ServerConfig, ServerConnection};
 use serde::Serialize;
 
-use self::files::Files;
-pub use self::{expiry::not_after, watch::watch};
+pub use self::watch::watch;
+use self::{clients::Clients, files::Files};
 use crate::{
+    auth::{
+        ClientCertificate,
+        certificate::{Trust, not_after},
+    },
     config::listen::Tls,
     domain::{Error, Kind, Result},
 };
@@ -27,6 +31,8 @@ use crate::{
 pub struct Certificates {
     settings: Tls,
     http2: bool,
+    /// Whose client certificates are good; `None` where no client is asked for one.
+    trust: Option<Arc<Trust>>,
     current: ArcSwap<Loaded>,
     problem: ArcSwapOption<String>,
 }
@@ -35,6 +41,7 @@ struct Loaded {
     files: Files,
     config: Arc<ServerConfig>,
     not_after: Timestamp,
+    clients: Option<Clients>,
 }
 
 /// What operators see of the certificate.
@@ -42,6 +49,10 @@ struct Loaded {
 pub struct TlsStatus {
     /// When the certificate in use stops being valid.
     pub not_after: Timestamp,
+    /// When the first of the authorities for client certificates stops being valid.
+    pub client_ca_not_after: Option<Timestamp>,
+    /// When the first of their revocation lists is stale, and all client certificates with it.
+    pub client_crl_next_update: Option<Timestamp>,
     /// Why the newest files on disk are not in use, when they are not.
     pub problem: Option<String>,
 }
@@ -53,10 +64,12 @@ impl Certificates {
     /// Says which file is missing or unreadable, or that key and certificate do not belong
     /// together.
     pub fn load(settings: &Tls, http2: bool) -> Result<Self> {
-        let loaded = Loaded::from(Files::read(settings)?, http2)?;
+        let loaded = Loaded::from(Files::read(settings)?, settings, http2)?;
+        let clients = loaded.clients.as_ref();
         Ok(Self {
             settings: settings.clone(),
             http2,
+            trust: clients.map(|clients| Arc::new(Trust::new(clients.verifier()))),
             current: ArcSwap::from_pointee(loaded),
             problem: ArcSwapOption::empty(),
         })
@@ -68,11 +81,29 @@ impl Certificates {
         Arc::clone(&self.current.load().config)
     }
 
+    /// Whose client certificates are good, where clients are asked for one.
+    #[must_use]
+    pub fn trust(&self) -> Option<Arc<Trust>> {
+        self.trust.clone()
+    }
+
+    /// What the client of a finished handshake proved about itself.
+    pub(in crate::http) fn admit(
+        &self,
+        connection: &ServerConnection,
+    ) -> Option<Arc<ClientCertificate>> {
+        self.trust.as_ref()?.admit(connection)
+    }
+
     /// What operators see.
     #[must_use]
     pub fn status(&self) -> TlsStatus {
+        let current = self.current.load();
+        let clients = current.clients.as_ref();
         TlsStatus {
-            not_after: self.current.load().not_after,
+            not_after: current.not_after,
+            client_ca_not_after: clients.map(Clients::not_after),
+            client_crl_next_update: clients.and_then(Clients::next_update),
             problem: self.problem.load().as_deref().cloned(),
         }
     }
@@ -88,7 +119,7 @@ impl Certificates {
             if files == self.current.load().files {
                 return Ok(None);
             }
-            Loaded::from(files, self.http2).map(Some)
+            Loaded::from(files, &self.settings, self.http2).map(Some)
         });
         match read {
             Ok(None) => {
@@ -96,8 +127,13 @@ impl Certificates {
                 Ok(false)
             }
             Ok(Some(loaded)) => {
-                tracing::info!(not_after = %loaded.not_after, "new TLS certificate in use");
+                tracing::info!(not_after = %loaded.not_after, "new TLS files in use");
+                let verifier = loaded.clients.as_ref().map(Clients::verifier);
                 self.current.store(Arc::new(loaded));
+                // After the store: a handshake under the old files is judged again by the new.
+                if let (Some(trust), Some(verifier)) = (&self.trust, verifier) {
+                    trust.exchange(verifier);
+                }
                 self.problem.store(None);
                 Ok(true)
             }
@@ -121,7 +157,7 @@ impl fmt::Debug for Certificates {
 }
 
 impl Loaded {
-    fn from(files: Files, http2: bool) -> Result<Self> {
+    fn from(files: Files, settings: &Tls, http2: bool) -> Result<Self> {
         let (chain, key) = files.parse()?;
         let leaf = chain.first().ok_or_else(|| Error::bad_input("no certificate"))?;
         let not_after = not_after(leaf).ok_or_else(|| {
@@ -129,12 +165,15 @@ impl Loaded {
         })?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let versions = [&rustls::version::TLS13, &rustls::version::TLS12];
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let clients = Clients::from(&files, settings.client_certificates, &provider)?;
+        let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)
-            .map_err(Error::internal)?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .map_err(unusable)?;
+            .map_err(Error::internal)?;
+        let builder = match &clients {
+            None => builder.with_no_client_auth(),
+            Some(clients) => builder.with_client_cert_verifier(clients.verifier()),
+        };
+        let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;
         config.alpn_protocols = if http2 {
             vec![b"h2".to_vec(), b"http/1.1".to_vec()]
         } else {
@@ -143,7 +182,7 @@ impl Loaded {
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         config.max_early_data_size = 0;
-        Ok(Self { files, config: Arc::new(config), not_after })
+        Ok(Self { files, config: Arc::new(config), not_after, clients })
     }
 }
 

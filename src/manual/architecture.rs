@@ -9,8 +9,8 @@
 //! left only:
 //!
 //! ```text
-//! domain → config → telemetry → db → registry → limits → auth → policy → store → tools
-//!        → mcp → http → app → cli → main
+//! domain → config → telemetry → db → registry → limits → auth → policy → audit → store
+//!        → tools → mcp → http → app → cli → main
 //! ```
 //!
 //! | from | through | comes | made only by |
@@ -45,6 +45,15 @@
 //! call against a key, a stream against a tenant. All of them are counted in one room that knows
 //! only words of [`domain`](crate::domain), so `auth`, `mcp` and `http` ask the same limiter and
 //! answer with the same numbers.
+//!
+//! ## Why `audit` is asked before a change and told before the answer
+//!
+//! A record that is written after the answer can be lost with the process, and a log that is full
+//! would turn every change into one that nobody can prove. So a change is begun only while the log
+//! can be written, and its answer waits for the disk; records of one moment share one write.
+//! A decision is recorded in one of two places: [`mcp::dispatch`](crate::mcp::dispatch) for what is
+//! done with a memory, the access log's layer for every other request. A slot on the request keeps
+//! it to one ([`audit`](crate::audit), and the page on [the record](crate::manual::audit)).
 //!
 //! ## Why one rmcp service per tenant
 //!

@@ -249,3 +249,105 @@
 //! tenants = ["octo-ci"]
 //! granted_scopes = ["memgate:read", "memgate:write"]
 //! ```
+//!
+//! # Client certificates
+//!
+//! memgate can ask clients for a certificate (mutual TLS), by itself or beside a key. What counts is
+//! the handshake of its own listener and nothing else: a header such as `X-Forwarded-Client-Cert` or
+//! `X-SSL-Client-Cert` is never read, so behind a proxy that ends TLS there are no client
+//! certificates.
+//!
+//! ```toml
+//! [listen.tls]
+//! certificate = "/etc/memgate/tls/tls.crt"
+//! private_key = "/etc/memgate/tls/tls.key"
+//! client_certificates = "required"
+//! client_ca = "/etc/memgate/clients/ca.crt"
+//! client_crl = "/etc/memgate/clients/revoked.pem"
+//!
+//! [auth.certificates]
+//! use = "alone"
+//! tenant_from = "san_uri"
+//! tenant_pattern = "spiffe://example.org/ns/prod/sa/{tenant}"
+//!
+//! [auth.certificates.tenant_map]
+//! "spiffe://example.org/ns/laptops/ada" = "ada"
+//! ```
+//!
+//! `client_certificates` is `off`, `optional` (who has none goes on without; who shows a bad one does
+//! not) or `required` (without a good one there is no connection, for `/healthz` neither: give probes
+//! `listen.ops`). The handshake refuses a chain that leads to none of the authorities in `client_ca`,
+//! dates that are over or not yet come, and a certificate that is not for `clientAuth`. Use an
+//! authority that signs for these clients and for nobody else. With `client_crl` every authority in a
+//! chain needs its list there, and a stale list (`nextUpdate`) lets nobody in.
+//!
+//! ## Whose memory a certificate opens
+//!
+//! The names of one kind count: `tenant_from` is `san_uri`, `san_dns`, `san_email` or `subject_cn`.
+//! A name in `tenant_map` or `operator_values` must be there exactly; `tenant_pattern` is a name with
+//! one `{tenant}` in it, the rest to the letter. Only DNS names are compared without regard to case.
+//! Nothing is cleaned up: `Acme`, `acme/` and `../acme` open nothing, and neither does a DNS name
+//! with a `*`. Of several names of the kind exactly one may mean somebody. A tenant that the map
+//! names is reached through the map alone; `tenants` bounds what certificates may open at all.
+//! Tenants in the map and in `tenants` are made on the start; others must exist, or
+//! `create_tenants = true` makes them. A good certificate that opens nothing gets 403, and the log
+//! says why.
+//!
+//! `use = "alone"`: the certificate is the credential. `use = "beside_key"`: every request needs a
+//! certificate and a key (or token), and the callers' rights are the key's. Whenever both are there,
+//! with either `use`, they must open the same tenant, or both be an operator's; otherwise it is the
+//! 401 of every bad credential. So a stolen key is worth nothing without the certificate that belongs
+//! to it. The control socket in the data directory needs neither.
+//!
+//! In lists, logs and policies the holder of a certificate is `cert-` and twenty characters: a hash
+//! of the name and its tenant, which a renewed certificate keeps.
+//!
+//! ## When trust ends
+//!
+//! The files are read again every `listen.tls.reload_interval` and on SIGHUP. Files that are broken
+//! replace nothing. After new ones are in force, every certificate that is here is judged again by
+//! them, on its next request and within a second anyway; and all of them once a minute, since lists
+//! and intermediates grow old. One that is no longer good is refused and its connections are cut,
+//! open streams and sessions included. The same happens when its date comes. There are no tickets
+//! and no resumed sessions, so no connection is older than its handshake. An authority past its own
+//! date vouches until it is taken out of the file: `memgate doctor`, the posture and
+//! `/admin/stats` (`tls.client_ca_not_after`, `tls.client_crl_next_update`) say when that is.
+//!
+//! To change the authority without a break, put the next one into `client_ca` beside the old one,
+//! renew the clients, and take the old one out.
+//!
+//! ## To try it
+//!
+//! ```sh
+//! memgate certs dev --client acme
+//! ```
+//!
+//! It makes an authority for clients (another than the server's) and a certificate for the tenant,
+//! and prints the settings and a `curl` line that fit.
+//!
+//! ## Kubernetes, with cert-manager
+//!
+//! An authority of its own for the clients of memgate, and one certificate for each of them. memgate
+//! mounts the authority's secret (`ca.crt` alone) at `/etc/memgate/clients`, the client mounts its
+//! own secret; cert-manager renews both, and neither has to be restarted.
+//!
+//! ```yaml
+//! apiVersion: cert-manager.io/v1
+//! kind: Certificate
+//! metadata: {name: agent-acme, namespace: prod}
+//! spec:
+//!   secretName: agent-acme-memgate
+//!   duration: 24h
+//!   renewBefore: 8h
+//!   privateKey: {algorithm: ECDSA, size: 256, rotationPolicy: Always}
+//!   usages: [client auth, digital signature]
+//!   uris: ["spiffe://example.org/ns/prod/sa/acme"]
+//!   issuerRef: {name: memgate-clients, kind: Issuer}
+//! ```
+//!
+//! With SPIRE the certificates are the workloads' SVIDs, whose one URI is the SPIFFE id: write the
+//! trust bundle to the file of `client_ca` (spiffe-helper does), map the ids that may call, and give
+//! `tenants`, because the same authority signs for every workload of the trust domain.
+//!
+//! The settings are rows of `memgate config show`, so they have names in the environment too
+//! (`MEMGATE_AUTH__CERTIFICATES__TENANT_FROM`); a table like `tenant_map` stands in the file only.

@@ -163,6 +163,11 @@
 //! asked for what. Nothing that the request carried is kept. The memory is bounded and ends with
 //! the process: 3,072 refusals of known callers, 1,024 of strangers, the oldest go first.
 //!
+//! ## The record of decisions
+//!
+//! `<data>/audit/` holds one record for each decision; [its page](crate::manual::audit) says what
+//! is in it, how `memgate audit verify` finds what was done to it, and what to keep elsewhere.
+//!
 //! ## One process, one directory
 //!
 //! The embedded store belongs to one process: a lock file keeps a second one out, and a network

@@ -45,6 +45,16 @@
 //! | send clients to an issuer of one's own by `Host` | metadata and challenges follow the settings | `i3_metadata_follows_the_settings_and_not_the_host` |
 //! | go on after the end | remembered tokens and streams end with their date or key (I9) | `i9_what_hangs_on_a_token_ends_with_it`, `i9_a_stream_ends_with_its_token` |
 //!
+//! ## Client certificates
+//!
+//! | attack | what stops it | proved by |
+//! |---|---|---|
+//! | a header that claims a certificate | only the handshake of our own listener counts (I1) | `i1_no_header_stands_for_a_certificate` |
+//! | a certificate of another authority, out of date, revoked, or for another purpose | the handshake ends | `what_the_verifier_does_not_like_ends_in_the_handshake` |
+//! | a name that reads like another tenant, two names, a `*` | exact or by one pattern, never cleaned up (I1) | `i1_hostile_names_open_nothing_and_are_never_cleaned_up`, `i1_exactly_one_name_must_mean_somebody` |
+//! | a stolen key | worth nothing without the certificate of its tenant | `i1_a_key_beside_the_certificate_of_another_tenant_is_refused`, `a_key_needs_a_certificate_beside_it` |
+//! | go on after the authority, the date or the list has changed | judged again on the next request, connections cut (I9); nothing is resumed | `i9_a_connection_ends_with_its_authority`, `i9_a_revoked_certificate_is_refused_and_its_connections_end`, `i9_no_session_of_tls_is_resumed` |
+//!
 //! ## Protocol and transport
 //!
 //! | attack | what stops it | proved by |

@@ -46,6 +46,7 @@ impl Rights {
             | Action::SessionEnd
             | Action::StatsRead
             | Action::RefusalRead
+            | Action::AuditRead
             | Action::TenantList
             | Action::TenantCreate
             | Action::KeyList

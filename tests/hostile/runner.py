@@ -27,6 +27,9 @@ SETUPS = {
                              "MEMGATE_LIMITS__PER_ADDRESS": None},
     "trusted_proxies": lambda v: {"MEMGATE_LIMITS__FAILURES": None},
     "env": lambda v: v,
+    # A world of its own has them (`with_clients`).
+    "mtls": lambda v: {},
+    "cert_binding": lambda v: {},
 }
 
 
@@ -35,13 +38,13 @@ class Run:
         self.skips = corpus.table("skips.toml")["skip"]
         self.deviations = corpus.table("deviations.toml")["deviation"]
         self.worlds = ExitStack()
-        self.shared = self.secure = self.trusting = None
+        self.shared = self.secure = self.certified = self.trusting = None
         self.counts = {"passed": 0, "failed": 0, "skipped": 0, "deviating": 0}
 
     # ------------------------------------------------------------------------ worlds
 
-    def world(self, settings=None, paths=None, issuer=None):
-        world = World(settings, tls.Client(paths) if paths else None, issuer)
+    def world(self, settings=None, paths=None, issuer=None, clients=None):
+        world = World(settings, tls.Client(paths, clients) if paths else None, issuer)
         self.worlds.callback(world.close)
         return world
 
@@ -54,6 +57,14 @@ class Run:
             paths = tls.certificate(self.plain().directory)
             self.secure = self.world(tls.settings(paths), paths)
         return self.secure
+
+    def with_clients(self):
+        """A deployment that asks for client certificates."""
+        if not self.certified:
+            directory = self.plain().directory
+            paths, clients = tls.certificate(directory), tls.Clients(directory)
+            self.certified = self.world(tls.settings(paths) | clients.settings(), paths, clients=clients)
+        return self.certified
 
     def issuer(self):
         issuer = identity.Issuer()
@@ -80,6 +91,8 @@ class Run:
             return None, settings
         if "jwt" in case.get("needs", []):
             return self.behind_issuer(case), settings
+        if "mtls" in case.get("setup", {}):
+            return self.with_clients(), settings
         kind = (case["request"].get("generator") or {}).get("kind")
         if kind == "idle":
             settings |= {"MEMGATE_LISTEN__IDLE_TIMEOUT": "5s"}
@@ -97,7 +110,7 @@ class Run:
         if request["method"] == "CONFIG":
             return generators.config(world, case, spec)
         if request["method"] == "TLS":
-            return [tls.play(world, spec, {})]
+            return [tls.play(world, corpus.fill(spec, world), {})]
         if spec:
             if spec["kind"] not in generators.KINDS:
                 raise Unavailable(f"no generator called {spec['kind']}")

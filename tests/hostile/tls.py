@@ -1,12 +1,13 @@
 """TLS from the outside: old versions, broken hellos, and the world that serves it."""
 
+import json
 import socket
 import ssl
 import subprocess
 import warnings
 
 import wire
-from corpus import Unavailable
+from corpus import META, Unavailable
 from wire import Answer
 
 warnings.filterwarnings("ignore", category=DeprecationWarning)  # TLS 1.1 is what is tried
@@ -31,7 +32,8 @@ def settings(paths):
 class Client:
     """Carries the world's own requests over TLS."""
 
-    def __init__(self, paths):
+    def __init__(self, paths, clients=None):
+        self.ca, self.clients = paths[0], clients
         self.context = ssl.create_default_context(cafile=paths[0])
 
     def exchange(self, address, data):
@@ -44,9 +46,72 @@ class Client:
             return Answer("CLOSED")
 
 
+class Clients:
+    """Two authorities for client certificates, of which the server knows one."""
+
+    NAME = "spiffe://hostile.example/tenant/"
+
+    def __init__(self, directory):
+        self.directory = directory
+        for name in ("clients", "stranger"):
+            self.openssl("req", "-x509", *self.NEW, "-days", "2", "-subj", f"/CN={name}",
+                         "-keyout", self.path(f"{name}.key"), "-out", self.path(f"{name}.pem"))
+
+    NEW = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+
+    def path(self, name):
+        return str(self.directory / name)
+
+    @staticmethod
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+    def settings(self):
+        # Optional, so that the world's own requests get in with their keys; a certificate that is
+        # shown counts all the same.
+        return {"MEMGATE_LISTEN__TLS__CLIENT_CERTIFICATES": "optional",
+                "MEMGATE_LISTEN__TLS__CLIENT_CA": self.path("clients.pem"),
+                "MEMGATE_AUTH__CERTIFICATES__TENANT_PATTERN": self.NAME + "{tenant}"}
+
+    def holder(self, tenant, authority="clients"):
+        """Files with a certificate for this tenant and its key."""
+        pem, key, request, names = (self.path(f"holder.{kind}") for kind in ("pem", "key", "csr", "ext"))
+        with open(names, "w") as file:
+            file.write(f"subjectAltName=URI:{self.NAME}{tenant}\nextendedKeyUsage=clientAuth\n")
+        self.openssl("req", *self.NEW, "-subj", "/CN=client", "-keyout", key, "-out", request)
+        self.openssl("x509", "-req", "-in", request, "-CA", self.path(f"{authority}.pem"),
+                     "-CAkey", self.path(f"{authority}.key"), "-days", "1", "-extfile", names, "-out", pem)
+        return pem, key
+
+
+def with_certificate(world, spec, authorization):
+    """Lists tools with a client certificate, and with a key if the case has one."""
+    kind = spec["client_cert"]
+    sides = {"tenant_a": "A", "tenant_b": "B", "other_ca": "A"}
+    if kind not in sides:
+        raise Unavailable(f"no client certificate called {kind}")
+    authority = "stranger" if kind == "other_ca" else "clients"
+    context = ssl.create_default_context(cafile=world.tls.ca)
+    context.load_cert_chain(*world.tls.clients.holder(world.names[sides[kind]], authority))
+    headers = {"Host": world.host, "Mcp-Method": "tools/list", "Content-Type": "application/json",
+               "MCP-Protocol-Version": "2026-07-28", "Accept": "application/json, text/event-stream"}
+    headers |= {"Authorization": authorization} if authorization else {}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}
+    data = wire.request("POST", "/mcp", headers, json.dumps(body).encode())
+    try:
+        with (socket.create_connection(world.address, timeout=10) as plain,
+              context.wrap_socket(plain, server_hostname="localhost") as connection):
+            connection.sendall(data)
+            answer = wire.read(connection)
+            # With TLS 1.3 a client learns at its first read that its certificate is refused.
+            return Answer("HANDSHAKE_FAIL") if answer.status == "CLOSED" else answer
+    except OSError:
+        return Answer("HANDSHAKE_FAIL")
+
+
 def play(world, spec, headers):
     if "client_cert" in spec:
-        raise Unavailable("client certificates are not built yet")
+        return with_certificate(world, spec, spec.get("authorization"))
     if "raw" in spec:
         hello = bytes.fromhex("802e0100020015000000100100800200800300800400800500800600400700c0"
                               "00112233445566778899aabbccddeeff")

@@ -326,3 +326,35 @@ fn commands_without_a_server_are_on_record_too() {
     assert_eq!((&record["event"], &record["target"]), (&json!("command"), &made["id"]));
     assert_eq!(world.command(&["audit", "verify"]).code, Some(0));
 }
+
+#[test]
+fn an_operator_reads_and_verifies_the_record_over_http() {
+    let world = World::start();
+    let named = world.acme();
+    named.tool("store_memory", json!({"content": "a note"}));
+    let foreign = named.tool("get_user_stats", json!({"user_id": "globex"}));
+    let operator = world.operator();
+    // What nobody waits for is written within moments.
+    let denied = wait_until(|| {
+        let answer = operator.get("/admin/audit?outcome=denied&what=get_user_stats").json();
+        answer["records"].as_array().unwrap().first().cloned()
+    })
+    .unwrap();
+    assert_eq!(denied["request"], request_id(&foreign.http).as_str());
+    let lines = operator.get("/admin/audit?format=jsonl&what=store_memory&limit=1");
+    assert_eq!(lines.header("content-type"), Some("application/x-ndjson"));
+    let line: Value = serde_json::from_str(lines.body.trim_end()).unwrap();
+    assert_eq!(line["action"], "memory_write");
+    let table = operator.get("/admin/audit?format=csv");
+    assert_eq!(table.header("content-type"), Some("text/csv; charset=utf-8"));
+    assert!(table.body.starts_with("seq,time,event,"), "{}", table.body);
+    let report = operator.get("/admin/audit/verify").json();
+    assert_eq!((&report["sound"], &report["first"]), (&json!(true), &json!(1)));
+    for bad in ["limit=100000", "limit=x", "nothing=1", "format=xml", "since=yesterday"] {
+        assert_eq!(operator.get(&format!("/admin/audit?{bad}")).status, 400, "{bad}");
+    }
+    for path in ["/admin/audit", "/admin/audit/verify"] {
+        assert_eq!(world.acme().get(path).status, 403);
+        assert_eq!(world.anonymous().get(path).status, 401);
+    }
+}

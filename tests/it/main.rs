@@ -8,6 +8,7 @@
 mod administration;
 mod audit;
 mod capabilities;
+mod certificates;
 mod disk;
 mod durability;
 mod endpoints;

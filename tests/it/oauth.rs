@@ -2,7 +2,7 @@
 
 #[expect(dead_code, reason = "the tests of units use the rest")]
 #[path = "../../src/auth/token/testing.rs"]
-mod issuer;
+pub(crate) mod issuer;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -5,13 +5,15 @@
 //! `acme` and an operator. Dropping the world kills the process by its id and removes the
 //! directory, so a test that fails leaves nothing behind.
 
+pub(crate) mod authority;
 mod caller;
 mod mcp;
 pub(crate) mod process;
 pub(crate) mod wire;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
+use rustls::{ClientConfig, pki_types::CertificateDer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -29,6 +31,7 @@ pub(crate) struct World {
     directory: TempDir,
     process: Process,
     env: Vec<(String, String)>,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 impl World {
@@ -63,7 +66,34 @@ impl World {
     fn inside(directory: TempDir, env: &[(&str, &str)]) -> Self {
         let env: Vec<_> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let process = Process::serve(&directory.path().join("data"), &env);
-        Self { directory, process, env }
+        Self { directory, process, env, tls: None }
+    }
+
+    /// A server that speaks TLS, in a directory with whatever the settings name, and its
+    /// certificate. The personas show no certificate of their own.
+    pub(crate) fn encrypted(
+        directory: TempDir,
+        file: &str,
+        env: &[(&str, &str)],
+    ) -> (Self, CertificateDer<'static>) {
+        let root = directory.path();
+        let certificate = write_server_pair(root);
+        std::fs::write(root.join("memgate.toml"), file).unwrap();
+        let keys = format!("acme:{ACME},globex:{GLOBEX}");
+        let mut all = vec![
+            ("MCP_API_KEYS", keys.as_str()),
+            ("MCP_ADMIN_KEY", OPERATOR),
+            (process::TLS_CERTIFICATE, "server.pem"),
+            ("MEMGATE_LISTEN__TLS__PRIVATE_KEY", "server.key"),
+        ];
+        all.extend_from_slice(env);
+        let tls = Some(authority::dialect(&certificate, None));
+        (Self { tls, ..Self::inside(directory, &all) }, certificate)
+    }
+
+    /// The directory around the data directory, where the program runs.
+    pub(crate) fn root(&self) -> &Path {
+        self.directory.path()
     }
 
     /// A server with default settings whose directory `part` is a file system of this size; `None`
@@ -74,7 +104,7 @@ impl World {
         let env: Vec<_> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let directory = tempfile::tempdir().unwrap();
         let process = Process::serve_on_disk_of(size, part, &directory.path().join("data"), &env)?;
-        Some(Self { directory, process, env })
+        Some(Self { directory, process, env, tls: None })
     }
 
     /// Stops the program and starts it again on the same data directory.
@@ -105,7 +135,8 @@ impl World {
 
     /// Somebody without a key.
     pub(crate) fn anonymous(&self) -> Caller {
-        Caller::new(self.address())
+        let caller = Caller::new(self.address());
+        self.tls.as_ref().map_or(caller.clone(), |tls| caller.over(tls))
     }
 
     /// Somebody with this key.
@@ -158,6 +189,15 @@ impl World {
     pub(crate) fn command_with(&self, arguments: &[&str], input: &str) -> Ended {
         Process::command(&self.data(), &self.env, arguments, input)
     }
+}
+
+/// Writes a new certificate for the loopback address and its key, and returns the certificate.
+pub(crate) fn write_server_pair(root: &Path) -> CertificateDer<'static> {
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    std::fs::write(root.join("server.pem"), made.cert.pem()).unwrap();
+    std::fs::write(root.join("server.key"), made.signing_key.serialize_pem()).unwrap();
+    made.cert.der().clone()
 }
 
 /// A key that was just made.

@@ -1,6 +1,6 @@
 //! Order, waiting, failing disks, the end.
 
-use std::{fs, sync::Arc};
+use std::{fs, sync::Arc, thread};
 
 use super::*;
 use crate::audit::{
@@ -108,4 +108,45 @@ async fn i10_without_a_log_nothing_changes() {
     recorder.close().await;
     assert_eq!(written(&scene), ["before", "during"], "nothing that was said is lost");
     assert!(scene.verify().sound, "{:?}", scene.verify());
+}
+
+/// `cargo test --release --lib a_record_is_cheap -- --ignored --nocapture`: CPU of the caller and
+/// of the writer together, without anybody who waits for the disk.
+#[ignore = "prints a time, which only means something in a release build"]
+#[tokio::test]
+async fn a_record_is_cheap() {
+    const COUNT: u32 = 200_000;
+    let scene = Scene::new();
+    let recorder = Recorder::start(scene.open(), scene.clock.clone()).unwrap();
+    let Value::Object(arguments) =
+        serde_json::json!({"content": "a note of some forty characters, or so", "tags": ["a"]})
+    else {
+        return;
+    };
+    let started = cpu_ticks();
+    for n in 0..COUNT {
+        let digests = recorder.digests(&arguments);
+        recorder.record(&Record {
+            request: "yyk5v51fqyp24gm",
+            action: Some("memory_write"),
+            resource: Some("t_fw14206kktvbqe8gzy1n"),
+            arguments: Some(&digests),
+            policies: &["agent.memory".into()],
+            ..record("store_memory")
+        });
+        while n % 1_000 == 0 && recorder.status().waiting > 10_000 {
+            thread::yield_now();
+        }
+    }
+    recorder.close().await;
+    let micros = (cpu_ticks() - started) * 10_000 / u64::from(COUNT / 1_000);
+    println!("a record takes {}.{:03} µs of CPU", micros / 1_000, micros % 1_000);
+    assert!(scene.verify().sound);
+}
+
+/// User and system time of this process, in hundredths of a second.
+fn cpu_ticks() -> u64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum()
 }

@@ -77,10 +77,21 @@ fn i3_the_authority_signs_for_its_names_alone() {
 fn keys_are_private_and_nothing_is_overwritten_unasked() {
     let temp = tempfile::tempdir().unwrap();
     let out = temp.path().join("certs");
-    let dev = |force| Dev { out: out.clone(), name: vec![], days: 30, force };
+    let dev = |force| Dev {
+        out: out.clone(),
+        name: vec![],
+        client: vec![TenantLabel::parse("acme").unwrap()],
+        days: 30,
+        force,
+    };
     let (printer, printed, _) = captured(false);
     dev(false).run(&printer).unwrap();
-    for (name, mode) in [("ca.key", 0o600), ("server.key", 0o600)] {
+    for (name, mode) in [
+        ("ca.key", 0o600),
+        ("server.key", 0o600),
+        ("client-ca.key", 0o600),
+        ("client-acme.key", 0o600),
+    ] {
         let found = fs::metadata(out.join(name)).unwrap().permissions().mode() & 0o777;
         assert_eq!(found, mode, "{name}");
         let key = fs::read_to_string(out.join(name)).unwrap();

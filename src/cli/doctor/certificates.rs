@@ -1,11 +1,12 @@
-//! The certificate and its key: readable, belonging together, private, and valid for a while.
+//! The certificate and its key: readable, belonging together, private, and valid for a while; and
+//! what client certificates are judged by.
 
 use std::{os::unix::fs::MetadataExt as _, path::Path, time::Duration};
 
 use jiff::Timestamp;
 
 use super::{Finding, Patient};
-use crate::{config::listen::Tls, http::tls::Certificates};
+use crate::{config::listen::Tls, domain::Error, http::tls::Certificates};
 
 const CHECK: &str = "certificates";
 
@@ -18,16 +19,61 @@ pub(in crate::cli::doctor) fn examine(patient: &Patient) -> Vec<Finding> {
         return vec![Finding::fine(CHECK, "none: plain HTTP is served")];
     };
     let mut findings: Vec<_> = private(&tls.private_key).into_iter().collect();
-    findings.push(match Certificates::load(tls, listen.http2) {
-        Ok(certificates) => expiry(tls, certificates.status().not_after, patient.clock.now()),
-        Err(error) => Finding::wrong(
-            CHECK,
-            error.to_string(),
-            "`listen.tls.certificate` is the leaf and its chain, `listen.tls.private_key` its \
-             key, both PEM; `memgate certs dev` makes a pair to try with",
-        ),
-    });
+    let now = patient.clock.now();
+    let status = match Certificates::load(tls, listen.http2) {
+        Ok(certificates) => certificates.status(),
+        Err(error) => {
+            findings.push(unusable(&error));
+            return findings;
+        }
+    };
+    findings.push(expiry(tls, status.not_after, now));
+    findings.extend(status.client_ca_not_after.map(|end| authority(end, now)));
+    findings.extend(status.client_crl_next_update.map(|end| revocations(end, now)));
     findings
+}
+
+fn unusable(error: &Error) -> Finding {
+    Finding::wrong(
+        CHECK,
+        error.to_string(),
+        "`listen.tls.certificate` is the leaf and its chain, `listen.tls.private_key` its key, both \
+         PEM; `listen.tls.client_ca` holds authorities; `memgate certs dev` makes them to try with",
+    )
+}
+
+fn authority(end: Timestamp, now: Timestamp) -> Finding {
+    let until = end.strftime("%Y-%m-%d");
+    let hint = "put the next authority beside it in `listen.tls.client_ca`";
+    if end <= now {
+        Finding::warning(
+            CHECK,
+            format!("an authority for client certificates ended on {until}"),
+            hint,
+        )
+    } else if end <= now + SOON {
+        Finding::warning(
+            CHECK,
+            format!("an authority for client certificates ends on {until}"),
+            hint,
+        )
+    } else {
+        Finding::fine(CHECK, format!("client certificates: the authority is valid until {until}"))
+    }
+}
+
+fn revocations(end: Timestamp, now: Timestamp) -> Finding {
+    if end <= now {
+        let said =
+            format!("a revocation list is stale since {end}; its client certificates are refused");
+        Finding::wrong(
+            CHECK,
+            said,
+            "put a new one into `listen.tls.client_crl`; no restart is needed",
+        )
+    } else {
+        Finding::fine(CHECK, format!("client certificates: revocation lists are good until {end}"))
+    }
 }
 
 fn private(key: &Path) -> Option<Finding> {
@@ -63,6 +109,13 @@ mod tests {
         let verdict = |end: &str| expiry(&Tls::default(), end.parse().unwrap(), now).verdict;
         assert_eq!(verdict("2026-09-01T00:00:00Z"), Verdict::Fine);
         assert_eq!(verdict("2026-08-20T00:00:00Z"), Verdict::Warning);
+        assert_eq!(verdict("2026-07-28T12:00:00Z"), Verdict::Wrong);
+        let verdict = |end: &str| authority(end.parse().unwrap(), now).verdict;
+        assert_eq!(verdict("2026-09-01T00:00:00Z"), Verdict::Fine);
+        assert_eq!(verdict("2026-08-20T00:00:00Z"), Verdict::Warning);
+        assert_eq!(verdict("2026-07-01T00:00:00Z"), Verdict::Warning);
+        let verdict = |end: &str| revocations(end.parse().unwrap(), now).verdict;
+        assert_eq!(verdict("2026-07-29T00:00:00Z"), Verdict::Fine);
         assert_eq!(verdict("2026-07-28T12:00:00Z"), Verdict::Wrong);
     }
 }

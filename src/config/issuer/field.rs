@@ -94,7 +94,7 @@ pub const FIELDS: &[Field] = &[
 
 /// A tenant's label.
 #[derive(Debug)]
-struct Tenant;
+pub struct Tenant;
 
 impl Form for Tenant {
     type Value = TenantLabel;
@@ -110,9 +110,9 @@ impl Form for Tenant {
     }
 }
 
-/// `{ "value of the claim" = "tenant" }`.
+/// `{ "value" = "tenant" }`: what a claim or a certificate says, and whose it is.
 #[derive(Debug)]
-struct TenantMap;
+pub struct TenantMap;
 
 impl Form for TenantMap {
     type Value = BTreeMap<String, TenantLabel>;
@@ -121,9 +121,7 @@ impl Form for TenantMap {
 
     fn read(raw: &Raw) -> Result<Self::Value, String> {
         let Raw::Pairs(pairs) = raw else {
-            return Err(
-                "is not a table; write `{ \"value of the claim\" = \"tenant\" }`".to_owned()
-            );
+            return Err("is not a table; write `{ \"value\" = \"tenant\" }` in the file".to_owned());
         };
         let mut map = BTreeMap::new();
         for (value, label) in pairs {

@@ -120,7 +120,8 @@ fn tables<'d, 'i>(array: &'d DeArray<'i>) -> Option<Vec<(usize, &'d DeTable<'i>)
         .collect()
 }
 
-fn pairs(table: &DeTable<'_>) -> Option<Raw> {
+/// A table of scalars.
+pub(in crate::config) fn pairs(table: &DeTable<'_>) -> Option<Raw> {
     let pair = |(name, value): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
         let name: &std::borrow::Cow<'_, str> = name.get_ref();
         Some((name.clone().into_owned(), scalar(value.get_ref())?))

@@ -12,7 +12,8 @@ use super::{
 use crate::{
     config::{
         Settings,
-        listen::Listen,
+        certificates::Use,
+        listen::{ClientCertificates, Listen},
         load::{Loaded, Origin},
         setting,
     },
@@ -31,6 +32,7 @@ pub fn examine(loaded: &Loaded) -> Vec<Finding> {
     let is_open = is_open(settings);
     [
         family("authentication", authentication(settings), "every caller needs a key"),
+        family("client certs", certificates(settings), "none is asked for by halves"),
         family("encryption", encryption(settings, is_open), "no key crosses a network in clear"),
         family("web", web(settings, is_open), "hosts and origins are exact"),
         family("key settings", key_settings(loaded, is_open), "no key stands in the environment"),
@@ -63,6 +65,29 @@ fn authentication(settings: &Settings) -> Vec<Finding> {
     }
     let why = "no key is asked for: every program on this machine reads and writes all memories";
     vec![Finding::new(Danger, "authentication", why, "auth.disabled = false")]
+}
+
+fn certificates(settings: &Settings) -> Vec<Finding> {
+    const CHECK: &str = "client certs";
+    let Some(tls) = &settings.listen.tls else { return Vec::new() };
+    let certificates = &settings.auth.certificates;
+    let mut found = Vec::new();
+    if tls.client_certificates == ClientCertificates::Optional && certificates.how == Use::Alone {
+        let why = "a client without a certificate gets in with a key: who steals the key needs \
+                   nothing else";
+        let fix = "listen.tls.client_certificates = \"required\", or auth.certificates.use = \
+                   \"beside_key\"";
+        found.push(Finding::new(Note, CHECK, why, fix));
+    }
+    if tls.client_certificates != ClientCertificates::Off
+        && certificates.create_tenants
+        && certificates.tenants.is_empty()
+    {
+        let why = "every certificate of the authority makes the tenant that it names";
+        let fix = "auth.certificates.tenants = [\"acme\"], or create_tenants = false";
+        found.push(Finding::new(Note, CHECK, why, fix));
+    }
+    found
 }
 
 fn encryption(settings: &Settings, is_open: bool) -> Vec<Finding> {
@@ -274,6 +299,19 @@ mod tests {
             (open(&[("LOG_LEVEL", "info,memgate::http=trace")]), Warning, "log_level"),
             (open(&[("MEMGATE_LISTEN__TLS__RELOAD_INTERVAL", "12h")]), Warning, "reload_interval"),
             (open(&[("MEMGATE_LISTEN__ADMIN", "0.0.0.0:3001")]), Note, "listen.admin ="),
+            (
+                open(&[("MEMGATE_LISTEN__TLS__CLIENT_CERTIFICATES", "optional")]),
+                Note,
+                "client_certificates = \"required\"",
+            ),
+            (
+                open(&[
+                    ("MEMGATE_LISTEN__TLS__CLIENT_CERTIFICATES", "required"),
+                    ("MEMGATE_AUTH__CERTIFICATES__CREATE_TENANTS", "true"),
+                ]),
+                Note,
+                "create_tenants = false",
+            ),
         ] {
             let found = examined(&variables);
             assert_eq!(found.len(), 1, "{variables:?}: {found:?}");

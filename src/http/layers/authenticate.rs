@@ -40,6 +40,8 @@ pub fn layer(
                     Some(Surface::Control) => Via::ControlSocket,
                     _ => Via::Network,
                 },
+                // INVARIANT I1: what our own handshake verified, and no header.
+                certificate: peer.and_then(|peer| peer.certificate.as_ref()),
             };
             let mut answer = match authenticator.authenticate(&parts, origin).await {
                 Ok(principal) => {

@@ -69,8 +69,13 @@ pub(super) async fn run<S: Stage>(listener: Listener, serving: Serving<S>) {
 }
 
 async fn accept(listener: &Listener, door: &Door) -> io::Result<Accepted> {
-    let peer =
-        |address| Peer { address, surface: door.surface, encrypted: false, server_name: None };
+    let peer = |address| Peer {
+        address,
+        surface: door.surface,
+        encrypted: false,
+        server_name: None,
+        certificate: None,
+    };
     match listener {
         Listener::Tcp(listener) => {
             let (stream, from) = listener.accept().await?;

@@ -42,8 +42,18 @@ pub(super) async fn run<S: Stage>(stream: TcpStream, mut peer: Peer, serving: Se
         }
     };
     peer.encrypted = true;
-    peer.server_name = stream.get_ref().1.server_name().map(Into::into);
-    serve(stream, peer, serving).await;
+    let session = stream.get_ref().1;
+    peer.server_name = session.server_name().map(Into::into);
+    peer.certificate = certificates.admit(session);
+    let Some(gone) = peer.certificate.as_ref().map(|shown| shown.gone().clone()) else {
+        return serve(stream, peer, serving).await;
+    };
+    // INVARIANT I9: whatever is open here was opened on the trust in this certificate, streams of
+    // a key beside it included. Test: `i9_a_connection_ends_with_its_authority`.
+    let address = peer.address;
+    if gone.run_until_cancelled(serve(stream, peer, serving)).await.is_none() {
+        tracing::debug!(%address, "a connection ended with its client certificate");
+    }
 }
 
 /// Serves requests until the client goes, a deadline passes, or the server stops and the last

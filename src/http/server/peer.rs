@@ -1,6 +1,11 @@
 //! What the socket alone says of a caller.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use crate::auth::ClientCertificate;
 
 /// Which listener a connection came in by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +31,8 @@ pub struct Peer {
     pub encrypted: bool,
     /// The name the client asked for in the TLS handshake.
     pub server_name: Option<Box<str>>,
+    /// The certificate that the client showed in it, verified.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 impl Peer {
@@ -35,6 +42,7 @@ impl Peer {
     /// A plain connection to the public loopback listener, for tests of what stands above.
     #[cfg(test)]
     pub(crate) fn plain(address: IpAddr) -> Self {
-        Self { address, surface: Surface::Public, encrypted: false, server_name: None }
+        let surface = Surface::Public;
+        Self { address, surface, encrypted: false, server_name: None, certificate: None }
     }
 }

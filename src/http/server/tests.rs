@@ -54,6 +54,7 @@ async fn start(settings: Listen) -> Running {
             certificate: files.path().join("cert.pem"),
             private_key: files.path().join("key.pem"),
             reload_interval: LIMIT,
+            ..Tls::default()
         };
         std::fs::write(&tls.certificate, made.cert.pem()).unwrap();
         std::fs::write(&tls.private_key, made.signing_key.serialize_pem()).unwrap();
@@ -334,6 +335,7 @@ fn with_tls() -> Listen {
         certificate: "cert.pem".into(),
         private_key: "key.pem".into(),
         reload_interval: LIMIT,
+        ..Tls::default()
     };
     Listen { tls: Some(nowhere), ..local() }
 }

@@ -1,8 +1,10 @@
-//! The two PEM files.
+//! The PEM files: certificate and key, and what client certificates are judged by.
 
 use std::{fmt, fs, path::Path};
 
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, pem::PemObject,
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -19,6 +21,8 @@ const MAX_BYTES: u64 = 1024 * 1024;
 pub(super) struct Files {
     certificate: Vec<u8>,
     private_key: Zeroizing<Vec<u8>>,
+    client_ca: Option<Vec<u8>>,
+    client_crl: Option<Vec<u8>>,
 }
 
 impl Files {
@@ -26,6 +30,8 @@ impl Files {
         Ok(Self {
             certificate: read(&settings.certificate, "certificate")?,
             private_key: Zeroizing::new(read(&settings.private_key, "private key")?),
+            client_ca: optional(settings.client_ca.as_deref(), "client authority")?,
+            client_crl: optional(settings.client_crl.as_deref(), "client revocation list")?,
         })
     }
 
@@ -40,6 +46,30 @@ impl Files {
             .map_err(|_| Error::bad_input("the TLS key file holds no PEM private key"))?;
         Ok((chain, key))
     }
+
+    /// The authorities whose client certificates are good.
+    pub(super) fn authorities(&self) -> Result<Vec<CertificateDer<'static>>> {
+        let all = CertificateDer::pem_slice_iter(self.client_ca.as_deref().unwrap_or_default());
+        all.collect::<std::result::Result<Vec<_>, _>>()
+            .ok()
+            .filter(|all| !all.is_empty())
+            .ok_or_else(|| {
+                Error::bad_input("the TLS client authority file holds no PEM certificate")
+            })
+    }
+
+    /// Their revocation lists; none where no file is named.
+    pub(super) fn revocations(&self) -> Result<Vec<CertificateRevocationListDer<'static>>> {
+        let Some(text) = &self.client_crl else { return Ok(Vec::new()) };
+        let all = CertificateRevocationListDer::pem_slice_iter(text);
+        // A file without a list would revoke nothing, and nobody names one for that.
+        all.collect::<std::result::Result<Vec<_>, _>>()
+            .ok()
+            .filter(|all| !all.is_empty())
+            .ok_or_else(|| {
+                Error::bad_input("the TLS client revocation list file holds no PEM list (X509 CRL)")
+            })
+    }
 }
 
 /// INVARIANT I5: the key does not print.
@@ -47,6 +77,10 @@ impl fmt::Debug for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Files(…)")
     }
+}
+
+fn optional(path: Option<&Path>, what: &'static str) -> Result<Option<Vec<u8>>> {
+    path.map(|path| read(path, what)).transpose()
 }
 
 fn read(path: &Path, what: &'static str) -> Result<Vec<u8>> {

@@ -21,6 +21,7 @@ fn settings(directory: &Path) -> Tls {
         certificate: directory.join("cert.pem"),
         private_key: directory.join("key.pem"),
         reload_interval: Duration::from_hours(1),
+        ..Tls::default()
     }
 }
 

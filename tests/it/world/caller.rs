@@ -2,24 +2,32 @@
 
 use std::{
     io::{self, BufReader},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
+    sync::Arc,
 };
 
+use rustls::ClientConfig;
 use serde_json::Value;
 
-use super::wire::{self, Response};
+use super::wire::{self, Line, Response};
 
 /// A persona.
 #[derive(Clone)]
 pub(crate) struct Caller {
     address: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
     headers: Vec<(String, String)>,
 }
 
 impl Caller {
     /// Somebody without a credential.
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, headers: Vec::new() }
+        Self { address, tls: None, headers: Vec::new() }
+    }
+
+    /// The same, over TLS.
+    pub(crate) fn over(&self, tls: &Arc<ClientConfig>) -> Self {
+        Self { tls: Some(Arc::clone(tls)), ..self.clone() }
     }
 
     /// The same, with one more header field.
@@ -43,7 +51,7 @@ impl Caller {
 
     /// GET, where nobody may listen yet.
     pub(crate) fn try_get(&self, target: &str) -> Option<Response> {
-        wire::exchange(self.address, &self.bytes("GET", target, None)).ok()
+        self.exchange("GET", target, None).ok()
     }
 
     /// DELETE.
@@ -58,26 +66,42 @@ impl Caller {
 
     /// POST of a JSON value, where the server may die before it answers.
     pub(crate) fn try_post(&self, target: &str, body: &Value) -> Option<Response> {
-        let request = self.bytes("POST", target, Some(&body.to_string()));
-        wire::exchange(self.address, &request).ok()
+        self.exchange("POST", target, Some(&body.to_string())).ok()
     }
 
     /// Any request.
     #[expect(clippy::needless_pass_by_value, reason = "bodies are made where they are sent")]
     pub(crate) fn send(&self, method: &str, target: &str, body: Option<String>) -> Response {
-        wire::exchange(self.address, &self.bytes(method, target, body.as_deref()))
+        self.exchange(method, target, body.as_deref())
             .unwrap_or_else(|e| panic!("{method} {target}: {e}"))
+    }
+
+    /// Any request, where there may be no answer.
+    pub(crate) fn exchange(
+        &self,
+        method: &str,
+        target: &str,
+        body: Option<&str>,
+    ) -> io::Result<Response> {
+        let line = Line::open(self.address, self.tls.as_ref())?;
+        wire::read(&mut wire::send(line, &self.bytes(method, target, body)))
+    }
+
+    /// A connection of theirs, with nothing sent.
+    pub(crate) fn connect(&self) -> io::Result<Line> {
+        Line::open(self.address, self.tls.as_ref())
     }
 
     /// Sends a request whose answer stays open.
     pub(crate) fn open(&self, method: &str, target: &str) -> Stream {
-        let request = self.bytes(method, target, None);
-        let mut connection = wire::connect(self.address, &request).unwrap();
+        let line = self.connect().unwrap();
+        let mut connection = wire::send(line, &self.bytes(method, target, None));
         let head = wire::read_head(&mut connection).unwrap();
         Stream { head, connection }
     }
 
-    fn bytes(&self, method: &str, target: &str, body: Option<&str>) -> Vec<u8> {
+    /// The bytes of a request.
+    pub(crate) fn bytes(&self, method: &str, target: &str, body: Option<&str>) -> Vec<u8> {
         let mut text = format!("{method} {target} HTTP/1.1\r\n");
         let mut add = |name: &str, value: &str| {
             if !self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name)) {
@@ -103,7 +127,7 @@ impl Caller {
 pub(crate) struct Stream {
     /// Its status and header fields.
     pub(crate) head: Response,
-    connection: BufReader<TcpStream>,
+    connection: BufReader<Line>,
 }
 
 impl Stream {
@@ -112,5 +136,15 @@ impl Stream {
         let mut text = Vec::new();
         io::Read::read_to_end(&mut self.connection, &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Reads until the server cuts it off, however rudely; fails when it does not.
+    pub(crate) fn cut_off(mut self) {
+        let mut text = Vec::new();
+        if let Err(error) = io::Read::read_to_end(&mut self.connection, &mut text) {
+            let kind = error.kind();
+            let is_silence = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut].contains(&kind);
+            assert!(!is_silence, "the stream goes on: {error}");
+        }
     }
 }

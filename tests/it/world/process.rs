@@ -18,6 +18,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_memgate");
 /// For a debug build on a busy machine; passing it is a failure, not a delay.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// With this in its environment a server speaks TLS.
+pub(crate) const TLS_CERTIFICATE: &str = "MEMGATE_LISTEN__TLS__CERTIFICATE";
+
 /// A server.
 pub(crate) struct Process {
     child: Child,
@@ -38,7 +41,8 @@ pub(crate) struct Ended {
 impl Process {
     /// Starts `memgate serve` and waits until it is ready.
     pub(crate) fn serve(data: &Path, env: &[(String, String)]) -> Self {
-        Self::start(data, || program(data, env))
+        let encrypted = env.iter().any(|(name, _)| name == TLS_CERTIFICATE);
+        Self::start(data, encrypted, || program(data, env))
     }
 
     /// The same, with the directory `part` of the data on a file system of `size` of its own;
@@ -63,10 +67,10 @@ impl Process {
             return None;
         }
         let script = format!(r#"{mount} && exec "$1""#);
-        Some(Self::start(data, || dressed(private(&script), data, env)))
+        Some(Self::start(data, false, || dressed(private(&script), data, env)))
     }
 
-    fn start(data: &Path, make: impl Fn() -> Command) -> Self {
+    fn start(data: &Path, encrypted: bool, make: impl Fn() -> Command) -> Self {
         // A port that was free a moment ago can be taken by another test's connection.
         for _ in 0..5 {
             let port = free_port();
@@ -77,7 +81,7 @@ impl Process {
             command.stdout(output.try_clone().unwrap()).stderr(output);
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             let mut process = Self { child: command.spawn().unwrap(), address, log };
-            if process.becomes_ready() {
+            if process.becomes_ready(encrypted) {
                 return process;
             }
             assert!(process.log().contains("in use"), "did not start:\n{}", process.log());
@@ -106,9 +110,14 @@ impl Process {
     }
 
     /// False when the process ended instead.
-    fn becomes_ready(&mut self) -> bool {
+    fn becomes_ready(&mut self, encrypted: bool) -> bool {
         let ready = wait_until(|| {
             let ended = self.child.try_wait().unwrap().is_some();
+            if encrypted {
+                // Its port is bound when it says so, and no probe has a certificate to show.
+                let said = self.log().contains("MCP clients connect to");
+                return (ended || said).then_some(!ended);
+            }
             let status = Caller::new(self.address).try_get("/readyz").map(|r| r.status);
             // Where plain HTTP is refused, a refusal is the answer of a server that is ready.
             let ready = status.is_some_and(|s| s != 503);

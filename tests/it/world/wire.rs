@@ -1,10 +1,13 @@
 //! HTTP/1.1 by hand: what is sent is exactly what a test wrote, wrong bytes included.
 
 use std::{
-    io::{self, BufRead, BufReader, Write},
-    net::{SocketAddr, TcpStream},
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{IpAddr, SocketAddr, TcpStream},
+    sync::Arc,
     time::Duration,
 };
+
+use rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
 
 use serde_json::Value;
 
@@ -63,6 +66,72 @@ pub(crate) fn connect(address: SocketAddr, request: &[u8]) -> io::Result<BufRead
     // A server may answer and close before it has read everything (413, 431): its answer counts.
     let _ = stream.write_all(request);
     Ok(BufReader::new(stream))
+}
+
+/// A connection, in clear or inside TLS.
+pub(crate) enum Line {
+    /// In clear.
+    Plain(TcpStream),
+    /// Inside TLS.
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Line {
+    /// A new connection, in TLS where a dialect is given.
+    pub(crate) fn open(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(SILENCE))?;
+        stream.set_nodelay(true)?;
+        let Some(dialect) = tls else { return Ok(Self::Plain(stream)) };
+        let name = ServerName::from(IpAddr::from([127, 0, 0, 1]));
+        let connection = ClientConnection::new(Arc::clone(dialect), name).unwrap();
+        let mut stream = StreamOwned::new(connection, stream);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        Ok(Self::Tls(Box::new(stream)))
+    }
+
+    /// The TLS side.
+    pub(crate) fn tls(&self) -> Option<&ClientConnection> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => Some(&stream.conn),
+        }
+    }
+}
+
+impl Read for Line {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buf),
+            Self::Tls(stream) => stream.read(buf),
+        }
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(buf),
+            Self::Tls(stream) => stream.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+/// Sends these bytes on a connection and keeps it.
+pub(crate) fn send(mut line: Line, request: &[u8]) -> BufReader<Line> {
+    // As with `connect`: an answer that came before everything was read counts.
+    let _ = line.write_all(request);
+    let _ = line.flush();
+    BufReader::new(line)
 }
 
 /// Reads the status line and the header fields.

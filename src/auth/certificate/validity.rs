@@ -1,12 +1,14 @@
-//! When a certificate stops being valid: the one field of X.509 that operators ask for.
+//! When a certificate stops being valid, and when a revocation list is stale: the fields of X.509
+//! that operators ask for.
 //!
-//! A reader of just enough DER to walk there: `Certificate { tbsCertificate { version?, serial,
-//! algorithm, issuer, validity { notBefore, notAfter` … Lengths come from a file and are never
-//! trusted further than the bytes that are there.
+//! A walk to the field: `Certificate { tbsCertificate { version?, serial, algorithm, issuer,
+//! validity { notBefore, notAfter` … and `CertificateList { tbsCertList { version?, algorithm,
+//! issuer, thisUpdate, nextUpdate?` …
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-const SEQUENCE: u8 = 0x30;
+use super::der::{INTEGER, SEQUENCE, element, expect};
+
 const EXPLICIT_VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
@@ -28,27 +30,19 @@ pub fn not_after(certificate: &[u8]) -> Option<Timestamp> {
     parse_time(tag, time)
 }
 
-/// One element: its tag, its contents, and what follows.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = bytes.split_first()?;
-    let (&first, mut rest) = rest.split_first()?;
-    let length = if first < 0x80 {
-        usize::from(first)
-    } else {
-        let (digits, after) = rest.split_at_checked(usize::from(first & 0x7f))?;
-        rest = after;
-        if digits.len() > 4 {
-            return None;
-        }
-        digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit))
-    };
-    let (contents, rest) = rest.split_at_checked(length)?;
-    Some((tag, contents, rest))
-}
-
-fn expect(bytes: &[u8], wanted: u8) -> Option<(&[u8], &[u8])> {
-    let (tag, contents, rest) = element(bytes)?;
-    (tag == wanted).then_some((contents, rest))
+/// When a newer one should be there than this DER revocation list.
+#[must_use]
+pub fn next_update(list: &[u8]) -> Option<Timestamp> {
+    let (list, _) = expect(list, SEQUENCE)?;
+    let (mut body, _) = expect(list, SEQUENCE)?;
+    if body.first() == Some(&INTEGER) {
+        (_, _, body) = element(body)?;
+    }
+    for _ in ["algorithm", "issuer", "thisUpdate"] {
+        (_, _, body) = element(body)?;
+    }
+    let (tag, time, _) = element(body)?;
+    parse_time(tag, time)
 }
 
 /// `YYMMDDHHMMSSZ` until 2049, `YYYYMMDDHHMMSSZ` from 2050 (RFC 5280, 4.1.2.5).

@@ -1,0 +1,78 @@
+//! # The record of decisions
+//!
+//! Every decision leaves one record in `<data>/audit/`: what was allowed, denied, refused, limited,
+//! failed or abandoned half-way, for agents, operators, strangers and commands without a server.
+//! What anybody may read and was given (health, metadata, a preflight) is no decision.
+//!
+//! ## What a record holds
+//!
+//! ```json
+//! {"seq":12,"time":"2026-07-28T12:00:00.1Z","event":"call","request":"yyk5v51fqyp24gm",
+//!  "who":{"key":"0k3v9q1mzx7a","role":"agent","tenant":"t_fw14206kktvbqe8gzy1n","label":"acme",
+//!         "client":{"name":"claude-code","version":"2.1.232"},"address":"10.0.0.7"},
+//!  "what":"store_memory","action":"memory_write","resource":"t_fw14206kktvbqe8gzy1n",
+//!  "arguments":{"content":"8f0c1d4e5a6b7c8d9e0f1a2b3c4d5e6f"},
+//!  "outcome":"allowed","policies":["agent.memory"],"hash":"…64 digits…"}
+//! ```
+//!
+//! | member | meaning |
+//! |---|---|
+//! | `seq` | the number of the record, without a gap |
+//! | `event` | `call` (something done with a memory), `request` (any other request), `command` (without a server), `start`, `stop`, `reload`, `repeated`, `checkpoint`, `pruned` |
+//! | `who` | key, role, tenant, for tokens and certificates the `subject`; `client` is what the client says of itself and nobody has checked |
+//! | `what` | the tool, the method, or the route's pattern |
+//! | `arguments` | the names of declared arguments and a digest of each value |
+//! | `target` | the key, tenant or session that was made, changed or ended |
+//! | `outcome`, `layer`, `policies` | what came of it, who said no, which policies decided |
+//!
+//! Never in it: a memory, a search text, a credential, an argument's value or undeclared name, a
+//! path or a query. A digest is HMAC-SHA-256 under the key in `digest.key`, cut to 128 bits: who
+//! has that key can test whether a known text was the argument (`memgate audit digest`), and
+//! nobody can read one back.
+//!
+//! ## When it is written
+//!
+//! What may have changed something (storing, deleting, making and revoking keys, ending sessions)
+//! is answered when its record is on the disk. Everything else is handed to the one thread that
+//! writes, in groups, within 50 ms. While the log cannot be written, changes are refused with 503
+//! before they begin and reading goes on; records wait in memory (65,536 at most, then everything
+//! is refused) and are written when there is room again. `/readyz?verbose` and `/admin/stats` show
+//! it. A disk that fails between a change and its record gives the caller a 503 that says so.
+//!
+//! Refusals that anybody can cause without end (no key, a bad one, a limit) are written one by one
+//! up to a hundred in a second; beyond that they are counted, and a record of the event `repeated`
+//! tells how many of which layer.
+//!
+//! ## Why it can be believed
+//!
+//! A line ends with its hash: SHA-256 over the hash of the line before (32 bytes) and all bytes of
+//! the line up to `,"hash":`. Every thousand records, every `audit.checkpoint_interval`, at the
+//! beginning of each file and at the end of the process a record of the event `checkpoint` signs
+//! the line before it with Ed25519, over the text
+//! `memgate audit head v1\n<seq>\n<hash>\n<time>\n`. The last head is kept apart, signed, in
+//! `<data>/audit/head`, and is told to the log of the process and in `/admin/stats` (`audit.head`).
+//!
+//! `memgate audit verify` reads all of it, also while it grows, and names file, line and record of
+//! everything that was changed, removed, moved, doubled, forged or cut off. A start looks at the
+//! last file and the head; what does not fit is told, becomes a record itself, and numbering goes
+//! on behind the highest number that was signed, so that a restart heals nothing.
+//!
+//! What it cannot do by itself: whoever owns the data directory can put an older copy of all of it
+//! back, or make everything anew with a new key. So keep, somewhere else,
+//! - a copy of `signing.pub` (or set `audit.signing_key` to a key that lies elsewhere), for
+//!   `verify --public-key`;
+//! - a head now and then: the log of the process, shipped to wherever logs go, has one a minute.
+//!   `verify --head NUMBER:HASH` says whether the log still holds it.
+//!
+//! ## Keeping and removing
+//!
+//! A file is followed by the next when it reaches `audit.segment_bytes`. Files whose last record is
+//! older than `audit.keep` (400 days) go; a record of the event `pruned` says up to where, so that
+//! `verify` can tell that from a theft. Removing files by hand shows as one.
+//!
+//! ```text
+//! memgate audit tail --outcome denied --since 24h
+//! memgate audit tail --tenant acme --follow
+//! memgate audit export --since 2026-07-01T00:00:00Z --until 2026-08-01T00:00:00Z --out july.jsonl
+//! memgate audit verify --public-key /safe/signing.pub
+//! ```
