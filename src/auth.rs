@@ -31,6 +31,7 @@ use self::{
         Attempt, Presented, Reason, Rejection, Scheme, api_key::ApiKeys, certificate::Certificates,
         local::Local, open::Open, token::Tokens,
     },
+    token::source::IssuerStatus,
     verifier::Verifier,
 };
 use crate::{
@@ -188,6 +189,12 @@ impl Authenticator {
         if let Some(tokens) = &self.tokens {
             tokens.reload();
         }
+    }
+
+    /// The issuers of tokens as operators see them.
+    #[must_use]
+    pub fn issuers(&self) -> Vec<IssuerStatus> {
+        self.tokens.as_ref().map(|tokens| tokens.status()).unwrap_or_default()
     }
 
     /// How often argon2 ran since the start.

@@ -83,11 +83,11 @@ pub(in crate::auth) enum Reason {
     Unknown,
     /// It was a key, or a secret of one: revoked, or past its date.
     Gone,
-    /// A good key, outside of its bounds.
-    Outside(Outside),
     /// A client certificate that is trusted no more, or one that says otherwise than the key, or
     /// none where every key needs one.
     Certificate,
+    /// A good key, outside of its bounds.
+    Outside(Outside),
     /// A token, and what is wrong with it.
     Token(Flaw),
 }
@@ -99,9 +99,9 @@ impl fmt::Display for Reason {
             Self::Malformed => "malformed",
             Self::Unknown => "unknown",
             Self::Gone => "gone",
+            Self::Certificate => "client certificate",
             Self::Outside(Outside::Address) => "used from outside its networks",
             Self::Outside(Outside::Hours) => "used outside its hours",
-            Self::Certificate => "client certificate",
             Self::Token(flaw) => return fmt::Display::fmt(flaw, f),
         })
     }

@@ -15,7 +15,7 @@ pub(in crate::auth) mod remembered;
 pub mod rules;
 #[cfg(test)]
 mod shapes;
-pub(in crate::auth) mod source;
+pub mod source;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;

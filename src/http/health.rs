@@ -17,7 +17,7 @@ use super::{
     error::{JSON, Refusal},
     state::State,
 };
-use crate::db::disk::Disk;
+use crate::{auth::Authenticator, db::disk::Disk};
 
 const STARTING: u8 = 0;
 const SERVING: u8 = 1;
@@ -111,6 +111,7 @@ fn verbose(state: &State) -> Response {
         ("registry", Some(state.readiness.has_registry())),
         ("disk", Some(state.readiness.disk_state() == Disk::Writable)),
         ("policies", Some(state.engine.is_current())),
+        ("issuers", issuers(&state.authenticator)),
         ("audit", Some(state.audit.status().writable)),
         ("certificates", tls.map(|tls| tls.problem.is_none())),
     ];
@@ -126,6 +127,12 @@ fn verbose(state: &State) -> Response {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     answer
+}
+
+/// Whether the tokens of every issuer can be verified; nothing where there is none.
+fn issuers(authenticator: &Authenticator) -> Option<bool> {
+    let issuers = authenticator.issuers();
+    (!issuers.is_empty()).then(|| issuers.iter().all(|issuer| issuer.usable))
 }
 
 fn answer(status: StatusCode, body: impl Into<Body>) -> Response {

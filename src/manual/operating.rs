@@ -145,8 +145,8 @@
 //!
 //! SIGTERM and SIGINT drain: `/readyz` says 503, no new connection is taken, requests under way
 //! have `listen.drain_timeout` to finish, open streams are ended, stores are closed. SIGHUP
-//! reloads certificates, policies and the keys of issuers; what is broken is reported and not
-//! taken.
+//! reloads certificates (the authorities and revocation lists of client certificates included),
+//! policies and the keys of issuers; what is broken is reported and not taken.
 //!
 //! ## Policies
 //!

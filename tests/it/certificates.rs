@@ -3,15 +3,27 @@
 use std::{
     fs,
     io::{BufReader, Write as _},
+    net::IpAddr,
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::ExtendedKeyUsagePurpose;
-use rustls::{ClientConfig, HandshakeKind, pki_types::CertificateDer};
+use rustls::{
+    ClientConfig, HandshakeKind,
+    pki_types::{CertificateDer, ServerName},
+};
 use serde_json::json;
 use tempfile::TempDir;
+use tokio_rustls::TlsConnector;
 
+use crate::oauth::issuer::{Signer, set};
 use crate::world::{
     Caller, Process, World,
     authority::{Authority, Holder, dialect, now},
@@ -304,6 +316,68 @@ fn i9_a_stream_of_a_key_ends_with_the_certificate_beside_it() {
     assert_eq!(stream.head.status, 200, "{:?}", stream.head);
     scene.replace("clients.pem", &Authority::new("the next").pem());
     stream.cut_off();
+}
+
+#[test]
+fn i9_streams_of_http2_end_with_the_certificate() {
+    let scene = Scene::with("required", &format!("use = \"beside_key\"\n{SPIFFE}"), &[]);
+    let holder = scene.authority.of_uri(&sa("acme"));
+    let tls = scene.tls(&holder);
+    let session = scene.world.acme().over(&tls).session();
+    let [key, ..] = World::secrets();
+    let mut dialect = (*tls).clone();
+    dialect.alpn_protocols = vec![b"h2".to_vec()];
+    let address = scene.world.address();
+    let talk = async {
+        let socket = tokio::net::TcpStream::connect(address).await.unwrap();
+        let name = ServerName::from(IpAddr::from([127, 0, 0, 1]));
+        let inside = TlsConnector::from(Arc::new(dialect)).connect(name, socket).await.unwrap();
+        let io = TokioIo::new(inside);
+        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+        let request = Request::get(format!("https://{address}/mcp"))
+            .header("authorization", format!("Bearer {key}"))
+            .header("accept", "text/event-stream")
+            .header("mcp-session-id", &session.id)
+            .header("mcp-protocol-version", "2025-11-25")
+            .body(Empty::<Bytes>::new())
+            .unwrap();
+        let stream = async {
+            let answer = sender.send_request(request).await.unwrap();
+            assert_eq!(answer.status(), 200);
+            scene.replace("clients.pem", &Authority::new("the next").pem());
+            // It may end in order or be cut; it must not go on.
+            let _ = answer.into_body().collect().await;
+        };
+        let both = async { tokio::join!(connection, stream) };
+        let in_time = tokio::time::timeout(Duration::from_secs(10), both).await;
+        assert!(in_time.is_ok(), "the stream goes on");
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(talk);
+}
+
+#[test]
+fn i1_a_token_beside_the_certificate_of_another_tenant_is_refused() {
+    let (directory, signer) = (tempfile::tempdir().unwrap(), Signer::es256("one"));
+    fs::write(directory.path().join("keys.json"), set(&[signer.jwk()]).to_string()).unwrap();
+    let lines = format!(
+        "use = \"beside_key\"\n{SPIFFE}\n[auth]\nresource = \"https://memory.example/mcp\"\n\n\
+         [[auth.issuer]]\nissuer = \"https://id.example\"\njwks_file = \"keys.json\"\n\
+         role_claim = \"role\"\noperator_values = [\"ops\"]\n"
+    );
+    let scene = Scene::inside(directory, Authority::new("clients"), "optional", &lines, &[]);
+    let token = |tenant: &str, role: &str| {
+        let claims = json!({
+            "iss": "https://id.example", "aud": "https://memory.example/mcp", "sub": "user-1",
+            "tenant": tenant, "role": role, "exp": now() + 600, "iat": now(),
+            "scope": "memgate:read memgate:write",
+        });
+        scene.world.bearer(&signer.token(&claims))
+    };
+    let acme = scene.tls(&scene.authority.of_uri(&sa("acme")));
+    assert_eq!(list(&token("acme", "").over(&acme)).status, 200);
+    assert_eq!(list(&token("globex", "").over(&acme)).status, 401);
+    assert_eq!(token("acme", "ops").over(&acme).get("/admin/stats").status, 401);
+    assert_eq!(list(&token("acme", "")).status, 401, "and without a certificate");
 }
 
 #[test]

@@ -33,6 +33,8 @@ const EXPECTED: &[(&str, &str, &str, Option<&str>, Statuses)] = &[
     ("DELETE", "/admin/sessions/{id}", NO_SESSION, None, [401, 401, 403, 403, 404]),
     ("GET", "/admin/stats", "/admin/stats", None, OPERATORS),
     ("GET", "/admin/explain/{request_id}", NO_REFUSAL, None, [401, 401, 403, 403, 404]),
+    ("GET", "/admin/audit", "/admin/audit", None, OPERATORS),
+    ("GET", "/admin/audit/verify", "/admin/audit/verify", None, OPERATORS),
     ("GET", "/admin/tenants", "/admin/tenants", None, OPERATORS),
     ("POST", "/admin/tenants", "/admin/tenants", Some("{}"), [401, 401, 403, 403, 400]),
     ("GET", "/admin/keys", "/admin/keys", None, OPERATORS),

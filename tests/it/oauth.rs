@@ -15,8 +15,8 @@ const ISSUER: &str = "https://id.example";
 const RESOURCE: &str = "https://memory.example/mcp";
 const METADATA: &str = "https://memory.example/.well-known/oauth-protected-resource/mcp";
 
-struct Scene {
-    world: World,
+pub(crate) struct Scene {
+    pub(crate) world: World,
     server: Server,
     signer: Signer,
 }
@@ -32,7 +32,7 @@ impl Scene {
     }
 
     /// With these lines more in the issuer's table.
-    fn with(lines: &str, env: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(lines: &str, env: &[(&str, &str)]) -> Self {
         let (server, signer) = (Server::start(), Signer::es256("one"));
         server.says("/keys", Says::Document(set(&[signer.jwk(), Signer::rs256("two").jwk()])));
         let file = format!(
@@ -52,7 +52,7 @@ impl Scene {
         claims
     }
 
-    fn bearer(&self, changes: &Value) -> Caller {
+    pub(crate) fn bearer(&self, changes: &Value) -> Caller {
         self.world.bearer(&self.signer.token(&Self::claims(changes)))
     }
 }

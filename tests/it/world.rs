@@ -17,7 +17,7 @@ use rustls::{ClientConfig, pki_types::CertificateDer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub(crate) use caller::Caller;
+pub(crate) use caller::{Caller, Stream};
 pub(crate) use mcp::{Answer, LegacySession};
 pub(crate) use process::{Ended, Process, free_port, wait_until};
 

@@ -29,6 +29,8 @@ pub(super) fn examine(settings: &Settings, file: Option<&Path>) -> Vec<Finding> 
     found.extend(file.and_then(settings_file));
     let tls = settings.listen.tls.as_ref();
     found.extend(tls.and_then(|tls| private_key(&tls.private_key)));
+    let judges = tls.into_iter().flat_map(|tls| [&tls.client_ca, &tls.client_crl]);
+    found.extend(judges.flatten().filter_map(|file| judge(file)));
     let policies = settings.policy.directory.as_deref().map(policies).unwrap_or_default();
     [
         family("files", found, "nobody else reads or changes them"),
@@ -65,6 +67,17 @@ fn private_key(file: &Path) -> Option<Finding> {
     open.then(|| {
         let why = format!("others may read the TLS key {shown}");
         Finding::new(Danger, "files", why, format!("chmod o= {shown}"))
+    })
+}
+
+/// Who writes an authority into that file is let in under any name; who empties a revocation list
+/// lets the revoked in again.
+fn judge(file: &Path) -> Option<Finding> {
+    let shown = file.display();
+    // What a link of a mounted secret points at is what is read.
+    (fs::metadata(file).ok()?.mode() & WRITABLE != 0).then(|| {
+        let why = format!("others may change {shown}, and with it whose certificates are good");
+        Finding::new(Danger, "files", why, format!("chmod go-w {shown}"))
     })
 }
 
@@ -135,12 +148,18 @@ mod tests {
         let mut settings = Settings::default();
         settings.storage.data_dir = path("data");
         settings.policy.directory = Some(path("policies"));
-        settings.listen.tls = Some(Tls { private_key: path("tls.key"), ..Tls::default() });
+        settings.listen.tls = Some(Tls {
+            private_key: path("tls.key"),
+            client_ca: Some(path("clients.pem")),
+            ..Tls::default()
+        });
         for directory in ["data", "data/bootstrap", "policies"] {
             fs::create_dir(path(directory)).unwrap();
             chmod(&path(directory), 0o700);
         }
-        for file in ["memgate.toml", "tls.key", "data/control.db", "policies/a.cedar"] {
+        for file in
+            ["memgate.toml", "tls.key", "clients.pem", "data/control.db", "policies/a.cedar"]
+        {
             fs::write(path(file), "").unwrap();
             chmod(&path(file), 0o600);
         }
@@ -153,6 +172,7 @@ mod tests {
         for (name, open, closed, severity, fix) in [
             ("memgate.toml", 0o620, 0o600, Danger, "chmod go-w "),
             ("tls.key", 0o604, 0o600, Danger, "chmod o= "),
+            ("clients.pem", 0o620, 0o600, Danger, "chmod go-w "),
             ("data/control.db", 0o640, 0o600, Danger, "chmod go= "),
             ("policies", 0o777, 0o700, Danger, "chmod go-w "),
             ("policies/a.cedar", 0o666, 0o600, Danger, "chmod go-w "),

@@ -72,11 +72,12 @@ impl Writer {
                 for (waiting, object) in group.iter_mut().zip(objects) {
                     waiting.object = object;
                 }
-                // Dropped, they say that it failed. The records stay and are written later.
-                self.pending.iter_mut().for_each(|waiting| drop(waiting.done.take()));
+                // First: whoever hears of it must find that nothing is admitted any more.
                 if self.queue.failed() {
                     tracing::error!(target: "memgate::audit", %error, "nothing can be changed until the audit log can be written");
                 }
+                // Dropped, they say that it failed. The records stay and are written later.
+                self.pending.iter_mut().for_each(|waiting| drop(waiting.done.take()));
                 return;
             }
             self.told(count);

@@ -136,3 +136,6 @@ impl fmt::Debug for Trust {
         f.debug_struct("Trust").field("generation", &generation).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

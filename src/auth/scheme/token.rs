@@ -21,7 +21,7 @@ use crate::{
             grant::Grant,
             remembered::{Good, Remembered, SignedBy},
             rules::Rules,
-            source::Source,
+            source::{IssuerStatus, Source},
             text::Token,
         },
     },
@@ -110,9 +110,9 @@ impl Tokens {
         self.remembered.sweep(self.clock.as_ref(), |by| self.is_signed(by));
     }
 
-    #[cfg(test)]
-    pub(in crate::auth) fn fetches(&self) -> u64 {
-        self.issuers.iter().map(|(_, source)| source.fetches()).sum()
+    /// The issuers as operators see them.
+    pub(in crate::auth) fn status(&self) -> Vec<IssuerStatus> {
+        self.issuers.iter().map(|(_, source)| source.status()).collect()
     }
 
     fn is_signed(&self, by: &SignedBy) -> bool {

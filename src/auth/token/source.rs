@@ -17,6 +17,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -53,8 +54,26 @@ struct Inner {
     turn: Arc<tokio::sync::Mutex<()>>,
     waiting: Semaphore,
     fetches: AtomicU64,
+    failures: AtomicU64,
     clock: Arc<dyn Clock>,
     tasks: TaskTracker,
+}
+
+/// An issuer's keys as operators see them.
+#[derive(Debug, Clone, Serialize)]
+pub struct IssuerStatus {
+    /// Its name.
+    pub issuer: String,
+    /// Its keys that can verify something.
+    pub keys: usize,
+    /// Whether its tokens can be verified now.
+    pub usable: bool,
+    /// How old the keys are, in seconds; none for those of a file, which do not age.
+    pub age_seconds: Option<u64>,
+    /// How often they were asked for.
+    pub fetches: u64,
+    /// How often that failed.
+    pub failures: u64,
 }
 
 /// The keys, and since when they are known.
@@ -95,6 +114,7 @@ impl Source {
             turn: Arc::default(),
             waiting: Semaphore::new(MAX_WAITING),
             fetches: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
             clock,
             tasks,
         };
@@ -169,10 +189,17 @@ impl Source {
         self.0.is_usable() && self.0.current.load().keys.has(digest)
     }
 
-    /// How often anybody was asked.
-    #[cfg(test)]
-    pub(in crate::auth) fn fetches(&self) -> u64 {
-        self.0.fetches.load(Ordering::Relaxed)
+    /// The keys as operators see them.
+    pub(in crate::auth) fn status(&self) -> IssuerStatus {
+        let snapshot = self.0.current.load();
+        IssuerStatus {
+            issuer: self.0.issuer.issuer.clone(),
+            keys: snapshot.keys.len(),
+            usable: self.0.counts(&snapshot),
+            age_seconds: snapshot.since.map(|since| self.0.age(since).as_secs()),
+            fetches: self.0.fetches.load(Ordering::Relaxed),
+            failures: self.0.failures.load(Ordering::Relaxed),
+        }
     }
 
     fn read_file(&self) -> Result<()> {
@@ -265,6 +292,7 @@ impl Inner {
                 self.take(keys, Some(self.clock.monotonic()));
             }
             Err(error) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
                 let usable = self.is_usable();
                 tracing::warn!(%error, issuer, usable, "the keys of an issuer were not fetched");
             }

@@ -82,7 +82,7 @@ impl Scene {
     }
 
     fn fetches(&self) -> u64 {
-        self.world.authenticator.tokens.as_ref().unwrap().fetches()
+        self.world.authenticator.issuers().iter().map(|issuer| issuer.fetches).sum()
     }
 
     /// Waits until nothing is being fetched.

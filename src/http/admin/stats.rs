@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::exchange::ok;
 use crate::{
     audit::recorder,
+    auth::token::source::IssuerStatus,
     config::posture::Report,
     db::disk::Disk,
     domain::key::KeyId,
@@ -34,6 +35,7 @@ struct Stats {
     #[serde(flatten)]
     counts: Snapshot,
     argon2_runs: u64,
+    issuers: Vec<IssuerStatus>,
     sessions: Sessions,
     tenants: Tenants,
     stores: PoolStats,
@@ -94,6 +96,7 @@ pub(in crate::http) async fn show(
         ready: state.readiness.is_ready(),
         counts,
         argon2_runs: state.authenticator.argon2_runs(),
+        issuers: state.authenticator.issuers(),
         sessions: sessions(&state),
         tenants: Tenants {
             known: registry.tenants.list().len(),

@@ -190,6 +190,27 @@ fn an_ended_session_hears_of_it_and_its_caller_is_kept_out_for_a_time() {
 }
 
 #[test]
+fn i9_a_renewed_credential_outlives_the_old_one() {
+    let deployment = Deployment::new();
+    let registry = deployment.start();
+    let record = key(&registry, "acme").record.clone();
+    let [old, new] = [record.clone(), record].map(|record| Arc::new(Key::unlisted(record)));
+    let ledger = &registry.ledger;
+    let under_way = ledger.enter(caller(&old, "cursor")).unwrap();
+    let renewed = ledger.enter(caller(&new, "cursor")).unwrap();
+    old.gone.cancel();
+    assert!(under_way.ended().is_cancelled());
+    assert!(!renewed.ended().is_cancelled());
+    ledger.sweep().unwrap();
+    let again = ledger.enter(caller(&new, "cursor")).unwrap();
+    assert_eq!(again.id(), renewed.id());
+    assert_eq!(ledger.list().len(), 1);
+    // Whom an operator ends is kept out with every credential of that id.
+    ledger.end(again.id()).unwrap();
+    assert_eq!(kind(ledger.enter(caller(&new, "cursor"))), Kind::Forbidden);
+}
+
+#[test]
 fn who_is_ended_is_kept_out_where_it_is_now() {
     let deployment = Deployment::new();
     let registry = deployment.start();

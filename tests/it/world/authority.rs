@@ -39,6 +39,8 @@ pub(crate) struct Holder {
     pub(crate) certificate: CertificateDer<'static>,
     /// The certificate, PEM.
     pub(crate) pem: String,
+    /// Its key, PEM.
+    pub(crate) key: String,
     serial: u64,
     key_der: Vec<u8>,
 }
@@ -49,6 +51,7 @@ impl Holder {
         Self {
             certificate: CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap(),
             pem: certificate.to_owned(),
+            key: key.to_owned(),
             serial: 0,
             key_der: PrivatePkcs8KeyDer::from_pem_slice(key.as_bytes())
                 .unwrap()
@@ -120,6 +123,7 @@ impl Authority {
         Holder {
             certificate: made.der().clone(),
             pem: made.pem(),
+            key: key.serialize_pem(),
             serial,
             key_der: key.serialize_der(),
         }
@@ -153,8 +157,18 @@ pub(crate) fn dialect(
     server: &CertificateDer<'static>,
     client: Option<&Holder>,
 ) -> Arc<ClientConfig> {
+    dialect_of_any(std::slice::from_ref(server), client)
+}
+
+/// The same, with a server that may have any of these certificates.
+pub(crate) fn dialect_of_any(
+    servers: &[CertificateDer<'static>],
+    client: Option<&Holder>,
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(server.clone()).unwrap();
+    for server in servers {
+        roots.add(server.clone()).unwrap();
+    }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -4,12 +4,16 @@ use std::{
     io::{self, BufReader},
     net::SocketAddr,
     sync::Arc,
+    time::Duration,
 };
 
 use rustls::ClientConfig;
 use serde_json::Value;
 
 use super::wire::{self, Line, Response};
+
+/// A stream that was ended is noticed within this.
+const GLANCE: Duration = Duration::from_millis(200);
 
 /// A persona.
 #[derive(Clone)]
@@ -136,6 +140,24 @@ impl Stream {
         let mut text = Vec::new();
         io::Read::read_to_end(&mut self.connection, &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Whether the server keeps it open; what it says meanwhile is skipped.
+    pub(crate) fn is_open(&mut self) -> bool {
+        let socket = |stream: &Self| stream.connection.get_ref().socket().try_clone().unwrap();
+        socket(self).set_read_timeout(Some(GLANCE)).unwrap();
+        let is_open = loop {
+            match io::Read::read(&mut self.connection, &mut [0; 1024]) {
+                Ok(0) => break false,
+                Ok(_) => {}
+                Err(error) => {
+                    let silent = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut];
+                    break silent.contains(&error.kind());
+                }
+            }
+        };
+        socket(self).set_read_timeout(Some(wire::SILENCE)).unwrap();
+        is_open
     }
 
     /// Reads until the server cuts it off, however rudely; fails when it does not.

@@ -12,7 +12,7 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName}
 use serde_json::Value;
 
 /// A server that says nothing for so long has failed the test.
-const SILENCE: Duration = Duration::from_secs(30);
+pub(crate) const SILENCE: Duration = Duration::from_secs(30);
 
 /// An answer.
 #[derive(Debug, Clone)]
@@ -90,6 +90,14 @@ impl Line {
             stream.conn.complete_io(&mut stream.sock)?;
         }
         Ok(Self::Tls(Box::new(stream)))
+    }
+
+    /// The socket under it.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => &stream.sock,
+        }
     }
 
     /// The TLS side.
