@@ -90,8 +90,15 @@ impl Signer {
     ///
     /// # Errors
     /// `Internal` when the library refuses.
-    pub(in crate::audit) fn sign(&self, seq: u64, hash: &Hash, time: Timestamp) -> Result<String> {
-        let signature = self.pair.sign(&message(seq, hash, time)).map_err(Error::internal)?;
+    pub(in crate::audit) fn sign(
+        &self,
+        purpose: Purpose,
+        seq: u64,
+        hash: &Hash,
+        time: Timestamp,
+    ) -> Result<String> {
+        let message = message(purpose, seq, hash, time);
+        let signature = self.pair.sign(&message).map_err(Error::internal)?;
         Ok(STANDARD.encode(signature))
     }
 }
@@ -137,6 +144,7 @@ impl PublicKey {
     #[must_use]
     pub(in crate::audit) fn signed(
         &self,
+        purpose: Purpose,
         seq: u64,
         hash: &Hash,
         time: Timestamp,
@@ -144,7 +152,7 @@ impl PublicKey {
     ) -> bool {
         let Ok(signature) = STANDARD.decode(signature) else { return false };
         let key = UnparsedPublicKey::new(&ED25519, self.0);
-        key.verify(&message(seq, hash, time), &signature).is_ok()
+        key.verify(&message(purpose, seq, hash, time), &signature).is_ok()
     }
 }
 
@@ -160,9 +168,24 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// What is signed. The first line keeps a signature from being of use for anything else.
-fn message(seq: u64, hash: &Hash, time: Timestamp) -> Vec<u8> {
-    format!("memgate audit head v1\n{seq}\n{hash}\n{time}\n").into_bytes()
+/// What a signature is for. SECURITY: a checkpoint stands in the log for everybody to copy; were it
+/// worth as much as a head, it would cover up that everything behind it was cut off (test
+/// `i10_a_checkpoint_is_no_head`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::audit) enum Purpose {
+    /// A record inside the log.
+    Checkpoint,
+    /// The end of the log.
+    Head,
+}
+
+/// What is signed.
+fn message(purpose: Purpose, seq: u64, hash: &Hash, time: Timestamp) -> Vec<u8> {
+    let purpose = match purpose {
+        Purpose::Checkpoint => "checkpoint",
+        Purpose::Head => "head",
+    };
+    format!("memgate audit {purpose} v1\n{seq}\n{hash}\n{time}\n").into_bytes()
 }
 
 #[cfg(test)]
@@ -174,17 +197,19 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let signer = Signer::open(directory.path(), None).unwrap();
         let (hash, time) = (Hash::GENESIS.then("x"), Timestamp::UNIX_EPOCH);
-        let signature = signer.sign(7, &hash, time).unwrap();
+        let for_it = Purpose::Checkpoint;
+        let signature = signer.sign(for_it, 7, &hash, time).unwrap();
         let public = PublicKey::read(directory.path()).unwrap();
         assert_eq!(public, Signer::open(directory.path(), None).unwrap().public());
-        assert!(public.signed(7, &hash, time, &signature));
-        assert!(!public.signed(8, &hash, time, &signature));
-        assert!(!public.signed(7, &Hash::GENESIS, time, &signature));
-        assert!(!public.signed(7, &hash, Timestamp::MIN, &signature));
-        assert!(!public.signed(7, &hash, time, "nonsense"));
+        assert!(public.signed(for_it, 7, &hash, time, &signature));
+        assert!(!public.signed(Purpose::Head, 7, &hash, time, &signature));
+        assert!(!public.signed(for_it, 8, &hash, time, &signature));
+        assert!(!public.signed(for_it, 7, &Hash::GENESIS, time, &signature));
+        assert!(!public.signed(for_it, 7, &hash, Timestamp::MIN, &signature));
+        assert!(!public.signed(for_it, 7, &hash, time, "nonsense"));
         let elsewhere = tempfile::tempdir().unwrap();
         let other = Signer::open(elsewhere.path(), None).unwrap().public();
-        assert!(!other.signed(7, &hash, time, &signature));
+        assert!(!other.signed(for_it, 7, &hash, time, &signature));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     chain::{self, Hash},
-    checkpoint::PublicKey,
+    checkpoint::{PublicKey, Purpose},
 };
 
 /// How the body of a line begins.
@@ -95,7 +95,10 @@ impl Checkpoint {
     /// Whether one of `keys` signed it.
     pub(in crate::audit) fn signed_by(&self, keys: &[PublicKey]) -> bool {
         let (Some(head), before) = (self.head(), self.seq.wrapping_sub(1)) else { return false };
-        keys.iter().any(|key| key.signed(before, &head, self.time, &self.signature))
+        let signed = |key: &PublicKey| {
+            key.signed(Purpose::Checkpoint, before, &head, self.time, &self.signature)
+        };
+        keys.iter().any(signed)
     }
 }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     chain::Hash,
-    checkpoint::{PublicKey, Signer},
+    checkpoint::{PublicKey, Purpose, Signer},
 };
 use crate::{
     db::data_dir::sync_parent,
@@ -88,7 +88,7 @@ pub(in crate::audit) fn write(
     signer: &Signer,
     time: Timestamp,
 ) -> Result<()> {
-    let signature = signer.sign(head.seq, &head.hash, time)?;
+    let signature = signer.sign(Purpose::Head, head.seq, &head.hash, time)?;
     let written = Written { seq: head.seq, hash: head.hash.to_string(), time, signature };
     let mut text = serde_json::to_string(&written).map_err(Error::internal)?;
     text.push('\n');
@@ -119,7 +119,8 @@ pub(in crate::audit) fn read(directory: &Path, keys: &[PublicKey]) -> Result<Fou
     let found = || -> Option<Head> {
         let Written { seq, hash, time, signature } = serde_json::from_str(&text).ok()?;
         let head = Head { seq, hash: Hash::parse(&hash)? };
-        let signed = keys.iter().any(|key| key.signed(seq, &head.hash, time, &signature));
+        let signed =
+            keys.iter().any(|key| key.signed(Purpose::Head, seq, &head.hash, time, &signature));
         signed.then_some(head)
     };
     Ok(found().map_or(Found::Damaged, Found::Signed))

@@ -17,8 +17,8 @@ use rustix::fs::OFlags;
 
 use super::{
     chain::{self, Hash},
-    checkpoint::{PublicKey, Signer},
-    digest::Digester,
+    checkpoint::{PublicKey, Purpose, Signer},
+    digest::{self, Digester},
     frame::{self, Checkpoint},
     head::{self, Head},
     record::{Event, Outcome, Record},
@@ -37,6 +37,10 @@ use self::recover::Recovered;
 
 /// Records between two checkpoints.
 const RECORDS: u64 = 1_000;
+/// Records of one group at most.
+pub(in crate::audit) const GROUP: usize = 1_024;
+/// More than so many are never without a signature for long.
+pub(in crate::audit) const MOST_UNSIGNED: u64 = RECORDS + GROUP as u64;
 
 /// Appends to the log of one data directory.
 #[derive(Debug)]
@@ -88,8 +92,10 @@ impl Log {
     ) -> Result<Self> {
         private_dir(&directory)?;
         let signer = Signer::open(&directory, settings.signing_key.as_deref())?;
+        // Made with the first log, so where it is there has been one.
+        let had_log = directory.join(digest::KEY_FILE).exists();
         let digester = Digester::open(&directory, entropy)?;
-        let found = recover::look(&directory, &[signer.public()])?;
+        let found = recover::look(&directory, &[signer.public()], had_log)?;
         if found.is_new() {
             // So that from the first record on a head that is not there was taken away.
             head::write(&directory, found.last, &signer, clock.now())?;
@@ -243,7 +249,7 @@ impl Log {
 
     fn link_checkpoint(&self, text: &mut String, head: Head) -> Result<(u64, Hash)> {
         let time = self.clock.now();
-        let signature = self.signer.sign(head.seq, &head.hash, time)?;
+        let signature = self.signer.sign(Purpose::Checkpoint, head.seq, &head.hash, time)?;
         let object = Checkpoint::object(time, &head.hash, self.signer.public(), &signature);
         let seq = head.seq + 1;
         Ok((seq, chain::link(text, &head.hash, &frame::body(seq, &object))))

@@ -18,6 +18,7 @@ use super::{
     frame::Frame,
     head::{self, Found, Head},
     lines::{Lines, Piece},
+    log::MOST_UNSIGNED,
     segment::Segment,
 };
 use crate::domain::{Error, Result};
@@ -112,8 +113,11 @@ struct Walk<'a> {
     before: Option<Hash>,
     /// The last record that a signature speaks of.
     signed: u64,
-    /// Records up to this one may be missing at the beginning: it is written that they went.
+    /// Records up to this one may be missing at the beginning: it is written and signed that they
+    /// went.
     pruned: u64,
+    /// The same, and not signed yet.
+    pruning: u64,
     /// Heads that are to be met, and whether they were.
     wanted: Vec<(Head, bool)>,
 }
@@ -134,8 +138,8 @@ impl<'a> Walk<'a> {
             faults: Vec::new(),
         };
         let wanted = written.into_iter().chain(ask.heads.iter().copied());
-        let wanted = wanted.filter(|head| head.seq > 0).map(|head| (head, false)).collect();
-        Self { ask, report, next: None, before: None, signed: 0, pruned: 0, wanted }
+        let wanted = wanted.map(|head| (head, head.seq == 0)).collect();
+        Self { ask, report, next: None, before: None, signed: 0, pruned: 0, pruning: 0, wanted }
     }
 
     fn segment(
@@ -210,6 +214,7 @@ impl<'a> Walk<'a> {
             self.report.signatures += 1;
             if checkpoint.signed_by(self.ask.keys) {
                 self.signed = seq;
+                self.pruned = self.pruning;
             } else {
                 let what = "its signature is not good, or of a key that was not named";
                 found.push(what.to_owned());
@@ -254,7 +259,7 @@ impl<'a> Walk<'a> {
             && members.get("event").is_some_and(|event| event == "pruned")
             && let Some(through) = members.get("through").and_then(Value::as_u64)
         {
-            self.pruned = self.pruned.max(through);
+            self.pruning = self.pruning.max(through);
         }
     }
 
@@ -263,10 +268,9 @@ impl<'a> Walk<'a> {
             |what: String| Fault { file: head::FILE.to_owned(), line: None, record: None, what };
         let last = self.report.last.map_or(0, |last| last.seq);
         match head {
-            Found::Missing if last > 0 => {
-                self.report
-                    .faults
-                    .push(end("is gone; without it a cut end is not noticed".to_owned()));
+            Found::Missing => {
+                let what = "is gone; without it a cut end is not noticed";
+                self.report.faults.push(end(what.to_owned()));
             }
             Found::Damaged => {
                 let what = "is damaged, or signed with a key that was not named";
@@ -297,6 +301,14 @@ impl<'a> Walk<'a> {
         }
         self.report.files = files;
         self.report.unsigned = last.saturating_sub(self.signed);
+        if self.report.unsigned > MOST_UNSIGNED {
+            let what = format!(
+                "the last {} records are not signed, and memgate leaves no more than {MOST_UNSIGNED} so",
+                self.report.unsigned
+            );
+            let fault = Fault { file: "the log".to_owned(), ..end(what) };
+            self.report.faults.push(fault);
+        }
         self.report.sound = self.report.faults.is_empty();
         self.report
     }

@@ -92,7 +92,7 @@ pub fn inner<S: Stage>(
         // The decision about this very route.
         authorize(Arc::clone(&state.engine), role, action) =>
         // Last: only what is permitted has to be recorded before it is answered.
-        recorded(Arc::clone(&state.audit), action) =>
+        recorded(Arc::clone(&state.audit), state.tasks.clone(), action) =>
         handler
     }
 }

@@ -49,16 +49,19 @@
 //! the line up to `,"hash":`. Every thousand records, every `audit.checkpoint_interval`, at the
 //! beginning of each file and at the end of the process a record of the event `checkpoint` signs
 //! the line before it with Ed25519, over the text
-//! `memgate audit head v1\n<seq>\n<hash>\n<time>\n`. The last head is kept apart, signed, in
-//! `<data>/audit/head`, and is told to the log of the process and in `/admin/stats` (`audit.head`).
+//! `memgate audit checkpoint v1\n<seq>\n<hash>\n<time>\n`. The last head is kept apart in
+//! `<data>/audit/head`, signed over the same text with `head` in the place of `checkpoint`, so that
+//! nobody can make the one out of the other, and is told to the log of the process and in `/admin/stats` (`audit.head`).
 //!
 //! `memgate audit verify` reads all of it, also while it grows, and names file, line and record of
 //! everything that was changed, removed, moved, doubled, forged or cut off. A start looks at the
 //! last file and the head; what does not fit is told, becomes a record itself, and numbering goes
 //! on behind the highest number that was signed, so that a restart heals nothing.
 //!
-//! What it cannot do by itself: whoever owns the data directory can put an older copy of all of it
-//! back, or make everything anew with a new key. So keep, somewhere else,
+//! What it cannot do by itself: whoever can write the directory can put an older copy of all of it
+//! back, or write the records since the last signature anew (a minute, at most 2,024 records; more
+//! without a signature is a fault); who also holds the key can make everything anew. So keep,
+//! somewhere else,
 //! - a copy of `signing.pub` (or set `audit.signing_key` to a key that lies elsewhere), for
 //!   `verify --public-key`;
 //! - a head now and then: the log of the process, shipped to wherever logs go, has one a minute.

@@ -48,7 +48,7 @@ macro_rules! template {
 
 /// Every template.
 pub const ALL: [Template; 5] = [
-    template!("guest", "a key that reads one collection and nothing else"),
+    template!("guest", "a guest that sees the memories with one tag and nothing else"),
     template!("office-hours", "a key that works from Monday to Friday, 8 to 18 o'clock UTC"),
     template!("only-these-tools", "a key with the tools on a list and no other"),
     template!("read-only", "a key that reads and never writes"),

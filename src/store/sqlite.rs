@@ -13,6 +13,7 @@ mod query;
 mod rank;
 mod readers;
 mod row;
+mod within;
 mod words;
 mod writer;
 

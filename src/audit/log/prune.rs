@@ -53,6 +53,8 @@ impl Log {
         let pruned = Pruned { time: now, event: "pruned", through, head: hash.to_string() };
         let object = serde_json::to_string(&pruned).map_err(Error::internal)?;
         self.append(&[object], true)?;
+        // SECURITY: what is not signed could be anybody's, and would explain any gap.
+        self.checkpoint()?;
         for segment in &old {
             fs::remove_file(&segment.path).map_err(unwritable)?;
             sync_parent(&segment.path)?;

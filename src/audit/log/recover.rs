@@ -43,7 +43,7 @@ impl Recovered {
 }
 
 /// Looks at the log in `directory`.
-pub(super) fn look(directory: &Path, keys: &[PublicKey]) -> Result<Recovered> {
+pub(super) fn look(directory: &Path, keys: &[PublicKey], had_log: bool) -> Result<Recovered> {
     let mut segments = Segment::all(directory).map_err(Error::unavailable)?;
     let head = head::read(directory, keys)?;
     let nothing = Head { seq: 0, hash: Hash::GENESIS };
@@ -67,6 +67,8 @@ pub(super) fn look(directory: &Path, keys: &[PublicKey]) -> Result<Recovered> {
             found.trouble.push("the file `head` is gone".to_owned());
         }
         found.segment = found.trouble.is_empty().then_some(segment);
+    } else if head == Found::Missing && had_log {
+        found.trouble.push("there was a log here, and all of it is gone".to_owned());
     }
     let Some(signed) = signed else { return Ok(found) };
     if signed.seq > found.last.seq {

@@ -64,6 +64,8 @@ struct Inner {
     closing: bool,
     closed: bool,
     failing: bool,
+    #[cfg(test)]
+    tries: u64,
     lost: u64,
     flood: Flood,
     status: Status,
@@ -78,6 +80,8 @@ impl Queue {
             closing: false,
             closed: false,
             failing: false,
+            #[cfg(test)]
+            tries: 0,
             lost: 0,
             flood: Flood::default(),
             status,
@@ -137,6 +141,10 @@ impl Queue {
         let waited = self.wake.wait_timeout_while(inner, pause, calm);
         let (mut inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
         inner.urgent = false;
+        #[cfg(test)]
+        {
+            inner.tries += 1;
+        }
         let records = std::mem::take(&mut inner.records);
         inner.taken += records.len();
         let closing = inner.closing;
@@ -144,12 +152,27 @@ impl Queue {
         Turn { records, counted, closing }
     }
 
-    /// `count` records are on the disk.
-    pub(super) fn written(&self, count: usize, update: impl FnOnce(&mut Status)) {
+    /// `count` records are on the disk, and what waits can follow them.
+    pub(super) fn written(&self, count: usize) {
         let mut inner = self.lock();
         inner.taken = inner.taken.saturating_sub(count);
         inner.failing = false;
-        update(&mut inner.status);
+    }
+
+    /// The log is another than it was.
+    pub(super) fn tell(&self, update: impl FnOnce(&mut Status)) {
+        update(&mut self.lock().status);
+    }
+
+    /// How often the writer has begun.
+    #[cfg(test)]
+    pub(super) fn tries(&self) -> u64 {
+        self.lock().tries
+    }
+
+    /// Whether the disk refused what was written last.
+    pub(super) fn is_failing(&self) -> bool {
+        self.lock().failing
     }
 
     /// The disk does not take them; they wait on.

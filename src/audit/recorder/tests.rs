@@ -1,6 +1,6 @@
 //! Order, waiting, failing disks, the end.
 
-use std::{fs, sync::Arc, thread};
+use std::{fs, sync::Arc, thread, time::Duration};
 
 use super::*;
 use crate::audit::{
@@ -36,6 +36,30 @@ async fn i10_a_record_that_somebody_waits_for_is_there_when_he_goes_on() {
     assert!(recorder.admit(Access::Read).is_err(), "nobody writes any more");
     assert!(recorder.record_durably(&record("c")).written().await.is_err());
     assert_eq!(recorder.status().lost, 1);
+}
+
+/// A disk that is full for a long time: signatures fail as well, and that changes nothing.
+#[tokio::test]
+async fn i10_a_disk_that_is_full_stays_so() {
+    let mut scene = Scene::new();
+    scene.settings.segment_bytes = 1;
+    let recorder = Recorder::start(scene.open(), scene.clock.clone()).unwrap();
+    recorder.record_durably(&record("before")).written().await.unwrap();
+    let (there, aside) = (scene.directory(), scene.temp.path().join("aside"));
+    fs::rename(&there, &aside).unwrap();
+    assert!(recorder.record_durably(&record("during")).written().await.is_err());
+    for _ in 0..4 {
+        // The interval of signatures passes, again and again.
+        scene.clock.advance(Duration::from_mins(2));
+        let tries = recorder.queue.tries();
+        while recorder.queue.tries() < tries + 2 {
+            assert!(recorder.admit(Access::Write).is_err(), "nothing may be changed");
+            tokio::task::yield_now().await;
+        }
+    }
+    fs::rename(&aside, &there).unwrap();
+    recorder.close().await;
+    assert_eq!(written(&scene), ["before", "during"]);
 }
 
 #[tokio::test]

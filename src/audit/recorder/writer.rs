@@ -4,12 +4,10 @@ use std::{mem, sync::Arc, time::Duration};
 
 use super::queue::{Queue, Turn, Waiting};
 use crate::{
-    audit::{Event, Log, Outcome, Record},
-    domain::{Result, clock::Clock},
+    audit::{Event, Log, Outcome, Record, log::GROUP},
+    domain::{Error, clock::Clock},
 };
 
-/// Records of one group at most, so that nobody waits for a very large one.
-const GROUP: usize = 1_024;
 /// Between two looks for files that are older than they are kept.
 const PRUNE: Duration = Duration::from_hours(1);
 
@@ -48,7 +46,8 @@ impl Writer {
                 return;
             }
             let now = self.clock.monotonic();
-            if now.saturating_sub(self.signed_at) >= interval {
+            // A signature that failed is tried again as soon as a record would be.
+            if now.saturating_sub(self.signed_at) >= interval || self.queue.is_failing() {
                 self.sign();
                 self.signed_at = now;
             }
@@ -73,14 +72,13 @@ impl Writer {
                     waiting.object = object;
                 }
                 // First: whoever hears of it must find that nothing is admitted any more.
-                if self.queue.failed() {
-                    tracing::error!(target: "memgate::audit", %error, "nothing can be changed until the audit log can be written");
-                }
+                self.failed(&error);
                 // Dropped, they say that it failed. The records stay and are written later.
                 self.pending.iter_mut().for_each(|waiting| drop(waiting.done.take()));
                 return;
             }
-            self.told(count);
+            self.queue.written(count);
+            self.tell();
             for waiting in self.pending.drain(..count) {
                 // Who went away meanwhile does not want to know.
                 let _ = waiting.done.map(|done| done.send(()));
@@ -88,20 +86,33 @@ impl Writer {
         }
     }
 
+    /// SECURITY: only what was written clears the way for changes, never that there was nothing to
+    /// write (`i10_a_disk_that_is_full_stays_so`).
     fn sign(&mut self) {
-        let signed = self.log.checkpoint();
-        self.told(0);
-        failed(signed, "the audit log was not signed");
+        match self.log.checkpoint() {
+            Err(error) => self.failed(&error),
+            Ok(()) if self.pending.is_empty() => self.queue.written(0),
+            Ok(()) => {}
+        }
+        self.tell();
     }
 
     fn prune(&mut self) {
-        failed(self.log.prune().map(drop), "old audit records were not removed");
-        self.told(0);
+        if let Err(error) = self.log.prune() {
+            tracing::error!(target: "memgate::audit", %error, "old audit records were not removed");
+        }
+        self.tell();
     }
 
-    fn told(&self, count: usize) {
+    fn failed(&self, error: &Error) {
+        if self.queue.failed() {
+            tracing::error!(target: "memgate::audit", %error, "nothing can be changed until the audit log can be written");
+        }
+    }
+
+    fn tell(&self) {
         let log = &self.log;
-        self.queue.written(count, |status| {
+        self.queue.tell(|status| {
             (status.head, status.signed) = (log.last(), log.signed());
             if status.trouble.len() != log.trouble().len() {
                 status.trouble = log.trouble().to_vec();
@@ -118,11 +129,5 @@ impl Writer {
             Ok(object) => self.pending.push(Waiting { object, done: None }),
             Err(error) => tracing::error!(%error, "a record could not be made"),
         }
-    }
-}
-
-fn failed(done: Result<()>, what: &'static str) {
-    if let Err(error) = done {
-        tracing::error!(target: "memgate::audit", %error, "{what}");
     }
 }

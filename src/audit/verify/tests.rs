@@ -174,6 +174,70 @@ fn i10_a_chain_that_was_made_anew_lacks_the_signatures() {
     assert!(told(&report)[0].contains("of a key that was not named"), "{report:?}");
 }
 
+/// Who can write the files and has no key.
+#[test]
+fn i10_a_checkpoint_is_no_head() {
+    let scene = Scene::new();
+    scene.write(0..3);
+    let lines = scene.lines();
+    let checkpoint = Frame::read(&lines[0]).unwrap().value().unwrap();
+    let head = serde_json::json!({
+        "seq": 0,
+        "hash": checkpoint["head"],
+        "time": checkpoint["time"],
+        "signature": checkpoint["signature"],
+    });
+    fs::write(scene.directory().join(head::FILE), format!("{head}\n")).unwrap();
+    scene.put_lines(&lines[..2]);
+    assert!(told(&scene.verify())[0].contains("head") || !scene.verify().sound);
+    assert!(scene.verify().faults.iter().any(|f| f.file == "head"), "{:?}", scene.verify());
+}
+
+#[test]
+fn i10_a_forged_pruning_explains_no_gap() {
+    let mut scene = Scene::new();
+    scene.settings.segment_bytes = 600;
+    scene.write(0..12);
+    let segments = scene.segments();
+    let (last, old) = segments.split_last().unwrap();
+    old.iter().for_each(|segment| fs::remove_file(&segment.path).unwrap());
+    let mut text = fs::read_to_string(&last.path).unwrap();
+    let end = Frame::read(text.lines().last().unwrap()).map(|f| (f.seq, f.hash)).unwrap();
+    let object = format!(
+        r#"{{"time":"2026-07-28T12:00:00Z","event":"pruned","through":{},"head":"x"}}"#,
+        last.first - 1
+    );
+    chain::link(&mut text, &end.1, &frame::body(end.0 + 1, &object));
+    fs::write(&last.path, text).unwrap();
+    assert!(told(&scene.verify())[0].contains("nothing says that the ones before"));
+}
+
+#[test]
+fn i10_more_records_without_a_signature_than_there_can_be_are_none() {
+    let scene = Scene::new();
+    scene.write(0..1);
+    let mut text = scene.lines().join("\n") + "\n";
+    let last = Frame::read(text.lines().last().unwrap()).map(|f| (f.seq, f.hash)).unwrap();
+    let mut before = last.1;
+    for n in 1..=MOST_UNSIGNED + 1 {
+        let object = r#"{"time":"2026-07-28T12:00:00Z","event":"call"}"#;
+        before = chain::link(&mut text, &before, &frame::body(last.0 + n, object));
+    }
+    fs::write(&scene.segments()[0].path, text).unwrap();
+    assert!(told(&scene.verify())[0].contains("are not signed"), "{:?}", scene.verify());
+}
+
+#[test]
+fn i10_where_there_was_a_log_an_empty_place_is_none() {
+    let scene = Scene::new();
+    scene.write(0..3);
+    fs::remove_file(&scene.segments()[0].path).unwrap();
+    fs::remove_file(scene.directory().join(head::FILE)).unwrap();
+    assert!(!scene.verify().sound);
+    let log = scene.open();
+    assert!(log.trouble()[0].contains("all of it is gone"), "{:?}", log.trouble());
+}
+
 #[test]
 fn i10_a_missing_file_is_missed() {
     let mut scene = Scene::new();

@@ -3,7 +3,10 @@
 use http::{Request, header, request::Builder};
 
 use super::*;
-use crate::http::testing::{Scene, text};
+use crate::{
+    audit::read::{Filter, Reader},
+    http::testing::{Scene, text},
+};
 
 /// A request with one Host of ours.
 fn to(method: &str, path: &str) -> Builder {
@@ -140,4 +143,31 @@ async fn hosts_that_are_not_ours_end_at_the_door_and_probes_may_ask_by_address()
     let rebound = || Request::builder().uri("/health").header(header::HOST, "evil.example");
     assert_eq!(scene.send(rebound(), "").await.status(), 403);
     assert_eq!(scene.at(Surface::Ops).send(rebound(), "").await.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i10_a_change_whose_caller_has_gone_is_on_record() {
+    let scene = Scene::new().at(Surface::Admin);
+    let operator = scene.operator();
+    // So that nothing but the change itself is left to wait for.
+    assert_eq!(scene.call("GET", "/admin/keys", Some(&operator), "").await.status(), 200);
+    let before = scene.state.registry.keys.list().len();
+    let wish = r#"{"role": "operator"}"#;
+    let mut call = Box::pin(scene.call("POST", "/admin/keys", Some(&operator), wish));
+    while scene.state.tasks.is_empty() {
+        assert!(futures::poll!(&mut call).is_pending());
+        tokio::task::yield_now().await;
+    }
+    drop(call);
+    scene.state.tasks.close();
+    scene.state.tasks.wait().await;
+    scene.state.audit.close().await;
+    assert_eq!(scene.state.registry.keys.list().len(), before + 1, "nobody stopped it");
+    let filter = Filter { action: Some("key_create".to_owned()), ..Filter::default() };
+    let found = Reader::new(scene.state.audit.directory(), filter).tail(10).unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].members["outcome"], "allowed");
+    assert!(found[0].members["target"].is_string(), "{found:?}");
+    let all = Reader::new(scene.state.audit.directory(), Filter::default()).tail(10).unwrap();
+    assert_eq!(all.len(), 2, "one for each request: {all:?}");
 }

@@ -45,11 +45,12 @@ impl<H: Handlers> Gateway<H> {
         tally: Tally,
     ) -> Answer {
         let Direct { calls, call } = direct;
+        let key_gone = visit.known().principal.gone().clone();
         let work = calls.call(visit, call.name, call.arguments);
         let outcome = tokio::select! {
             biased;
             outcome = work => outcome,
-            () = tally.session().ended().cancelled() => return Err(ended()),
+            () = tally.session().ended().cancelled() => return Err(ended(&key_gone)),
         };
         Self::count(direct::reply(message.id, &outcome), tally)
     }
@@ -68,6 +69,7 @@ impl<H: Handlers> Gateway<H> {
         let session = Arc::clone(tally.session());
         let under_way = self.under_way(&session, message)?;
         let Direct { calls, call } = direct;
+        let key_gone = visit.known().principal.gone().clone();
         let work = calls.call(visit, call.name, call.arguments);
         let running = self.means.tasks.spawn(async move {
             let _place = place;
@@ -75,7 +77,7 @@ impl<H: Handlers> Gateway<H> {
                 biased;
                 outcome = work => Some(Ok(outcome)),
                 () = under_way.cancelled().cancelled() => None,
-                () = session.ended().cancelled() => Some(Err(ended())),
+                () = session.ended().cancelled() => Some(Err(ended(&key_gone))),
             }
         });
         match running.await {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Response, header, request::Parts};
+use tokio_util::sync::CancellationToken;
 
 use super::{Answer, Gateway, Handlers, Known, Refusal, Tally, Tenant, Visit, whole};
 use crate::{
-    domain::client::ClientInfo,
+    domain::{Error, Kind, client::ClientInfo},
     mcp::{
         era::{self, Era},
         headers::{self, SESSION_ID},
@@ -108,11 +109,12 @@ impl<H: Handlers> Gateway<H> {
         // Asked for before the work starts: afterwards a refusal would throw a done thing away.
         let streams = !self.json_response || message.method == "subscriptions/listen";
         let place = if streams { Some(self.place(tenant)?) } else { None };
+        let key_gone = visit.known().principal.gone().clone();
         let gone = visit.over().clone().drop_guard();
         let response = tokio::select! {
             biased;
             answer = Self::serve(&service, parts, body, visit) => answer?,
-            () = session.ended().cancelled() => return Err(ended()),
+            () = session.ended().cancelled() => return Err(ended(&key_gone)),
         };
         // From here on a stream's own end counts, and anything else has its answer.
         gone.disarm();
@@ -124,7 +126,10 @@ pub(super) fn length(body: &Bytes) -> u64 {
     u64::try_from(body.len()).unwrap_or(u64::MAX)
 }
 
-/// I9: what was under way stops with the session or the key.
-pub(super) fn ended() -> Refusal {
+/// I9: what was under way stops with the session or the key, and says which of the two it was.
+pub(super) fn ended(key_gone: &CancellationToken) -> Refusal {
+    if key_gone.is_cancelled() {
+        return Error::new(Kind::Unauthenticated, "unauthorized").into();
+    }
     Refusal::new(http::StatusCode::FORBIDDEN, 403, "this session was ended")
 }

@@ -124,10 +124,11 @@ impl<H: Handlers> Gateway<H> {
         let service = self.services.of(tenant)?;
         // In these revisions every answer of the library to a request is a stream.
         let place = if message.kind == Kind::Request { Some(self.place(tenant)?) } else { None };
+        let key_gone = visit.known().principal.gone().clone();
         let answer = tokio::select! {
             biased;
             answer = Self::serve(&service, parts, body, visit) => answer,
-            () = session.ended().cancelled() => Err(ended()),
+            () = session.ended().cancelled() => Err(ended(&key_gone)),
         };
         if answer.as_ref().is_err_and(|refusal| refusal.status() == StatusCode::NOT_FOUND) {
             // The library has given it up: it was idle there, or its worker died.

@@ -12,6 +12,7 @@ use super::{
     known::Known,
     rank::{self, Ranked},
     row::{self, folded, microseconds, time},
+    within,
     words::{self, Word},
 };
 use crate::domain::{
@@ -76,8 +77,6 @@ const BEST_FILTERED: &str = "
             AND (:kind1 IS NULL OR kind IN (:kind1, :kind2, :kind3, :kind4))
             AND (:tag IS NULL
                  OR EXISTS (SELECT 1 FROM tag WHERE tag.folded = :tag AND tag.memory = memory.n))
-            AND (:reach IS NULL OR EXISTS (SELECT 1 FROM tag AS own WHERE own.memory = memory.n
-                 AND own.folded IN (SELECT value FROM json_each(:reach))))
           ORDER BY cost, word.rowid DESC LIMIT :limit OFFSET :offset) AS hit
     CROSS JOIN memory ON memory.n = hit.n
     ORDER BY hit.cost, hit.n DESC";
@@ -92,16 +91,7 @@ pub(super) fn search(
     query: &Query,
     reach: &Reach,
 ) -> Result<Hits> {
-    let asked = Asked { query, reach: folded_tags(reach)? };
-    let mut hits = answer(database, known, &asked)?;
-    if asked.reach.is_some() {
-        // SECURITY: a score tells how rare a word is among all memories, those out of reach
-        // included; in its place stands the rank (I4).
-        for (place, hit) in hits.hits.iter_mut().enumerate().filter(|(_, hit)| hit.score != 0.0) {
-            hit.score = 1.0 / (query.offset.saturating_add(place) as f64 + 1.0);
-        }
-    }
-    Ok(hits)
+    answer(database, known, &Asked { query, reach: folded_tags(reach)? })
 }
 
 /// A question, and the tags in reach as a JSON array; `None` where every memory is in reach.
@@ -128,6 +118,9 @@ fn answer(database: &Connection, known: &Known, asked: &Asked<'_>) -> Result<Hit
     let words = words::parse(text)?;
     // All statements see the same memories, and lock the file once.
     let moment = database.unchecked_transaction()?;
+    if let Some(reach) = &asked.reach {
+        return pick(&moment, asked, &within::rank(&moment, &words, reach)?);
+    }
     let Choice { all, rare, from, read } = choose(&moment, known, words)?;
     let deciding = if rare.is_empty() { &all } else { &rare };
     let filtered = is_filtered(asked);

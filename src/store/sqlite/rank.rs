@@ -29,13 +29,8 @@ pub(super) fn rank(database: &Connection, words: &[Occurrences]) -> Result<Vec<R
     let room = words.iter().map(|word| word.holders.len()).sum();
     let mut scores: HashMap<i64, f64> = HashMap::with_capacity(room);
     for word in words {
-        let rarity = |holders: usize| {
-            let holders = holders as f64;
-            let idf = ((memories - holders + 0.5) / (holders + 0.5)).ln();
-            if idf <= 0.0 { LEAST } else { idf }
-        };
-        let exactly = rarity(word.holders.iter().filter(|h| h.exactly > 0.0).count());
-        let beginning = rarity(word.holders.len());
+        let exactly = rarity(memories, word.holders.iter().filter(|h| h.exactly > 0.0).count());
+        let beginning = rarity(memories, word.holders.len());
         for holder in &word.holders {
             let length = K1 * (1.0 - B + B * holder.length / average);
             let worth = |often: f64| often * (K1 + 1.0) / (often + length);
@@ -46,9 +41,21 @@ pub(super) fn rank(database: &Connection, words: &[Occurrences]) -> Result<Vec<R
             }
         }
     }
+    Ok(best_first(scores))
+}
+
+/// What a word is worth that `holders` of so many `memories` have.
+pub(super) fn rarity(memories: f64, holders: usize) -> f64 {
+    let holders = holders as f64;
+    let idf = ((memories - holders + 0.5) / (holders + 0.5)).ln();
+    if idf <= 0.0 { LEAST } else { idf }
+}
+
+/// The best first; of equals the newest.
+pub(super) fn best_first(scores: HashMap<i64, f64>) -> Vec<Ranked> {
     let mut ranked: Vec<_> = scores.into_iter().map(|(n, score)| Ranked { n, score }).collect();
     ranked.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(b.n.cmp(&a.n)));
-    Ok(ranked)
+    ranked
 }
 
 /// How many memories the index knows, and how many words they have on average.

@@ -190,7 +190,7 @@ async fn i9_what_the_library_runs_stops_with_the_key() {
     };
     let both = futures::future::join(world.send(&alice, call), revoke);
     let (response, ()) = tokio::time::timeout(SOON, both).await.unwrap();
-    assert_eq!(response.status(), 403);
+    assert_eq!(response.status(), 401);
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn i9_a_plain_call_under_way_stops_with_the_key() {
         assert!(futures::poll!(&mut stuck).is_pending());
         world.auth.registry.keys.revoke(alice.key_id()).unwrap();
         let response = tokio::time::timeout(SOON, stuck).await.unwrap();
-        assert_eq!(response.status(), 403);
+        assert_eq!(response.status(), 401);
         world.means.tasks.close();
         world.means.stop.cancel();
         tokio::time::timeout(SOON, world.means.tasks.wait()).await.unwrap();

@@ -158,7 +158,7 @@ async fn i9_what_is_under_way_stops_with_the_key() {
     let both = futures::future::join(stuck, revoke);
     let (response, ()) =
         tokio::time::timeout(std::time::Duration::from_secs(4), both).await.unwrap();
-    assert_eq!(response.status(), 403);
+    assert_eq!(response.status(), 401);
 }
 
 #[tokio::test]
