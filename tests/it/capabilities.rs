@@ -1,6 +1,8 @@
 //! What a key may not: every bound allows inside, refuses outside, in both eras of the protocol,
 //! and a key goes over to a new secret without a request failing.
 
+#![expect(clippy::needless_pass_by_value, reason = "arguments are made where they are sent")]
+
 use std::{
     collections::BTreeSet,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
