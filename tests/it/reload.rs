@@ -145,8 +145,9 @@ fn status(caller: &Caller) -> u16 {
     search(caller).http.status
 }
 
-/// Keys come and go; nobody else notices.
-fn change_keys(world: &World, crowd: &mut Crowd) {
+/// Keys come and go; nobody else notices. A key that is used gets a new secret, and its client goes
+/// over to it while the old one still works.
+fn change_keys(world: &World, (id, holder): (&str, &Changing), crowd: &mut Crowd) {
     for round in 0..3 {
         let key = world.new_key(&json!({"tenant": "acme", "name": format!("round {round}")}));
         assert_eq!(status(&key.caller), 200);
@@ -154,6 +155,12 @@ fn change_keys(world: &World, crowd: &mut Crowd) {
         assert_eq!(revoked.status, 204, "{revoked:?}");
         assert_eq!(status(&key.caller), 401, "at once");
     }
+    crowd.go_on();
+    let overlap = json!({"overlap": "1h"});
+    let rotated = world.operator().post(&format!("/admin/keys/{id}/rotate"), &overlap);
+    assert_eq!(rotated.status, 200, "{rotated:?}");
+    crowd.go_on();
+    *holder.lock().unwrap() = world.bearer(rotated.json()["secret"].as_str().unwrap());
     crowd.go_on();
 }
 
@@ -230,7 +237,12 @@ fn keys_policies_and_issuers_are_exchanged_under_calls() {
 
     let mut crowd = Crowd::new();
     let made = world.new_key(&json!({"tenant": "acme", "name": "stays"}));
-    for caller in [world.acme(), world.globex(), made.caller.clone()] {
+    let turning: Changing = Arc::new(Mutex::new(made.caller.clone()));
+    crowd.join({
+        let turning = Arc::clone(&turning);
+        move || search(&current(&turning))
+    });
+    for caller in [world.acme(), world.globex()] {
         crowd.join({
             let caller = caller.clone();
             move || search(&caller)
@@ -258,10 +270,15 @@ fn keys_policies_and_issuers_are_exchanged_under_calls() {
             session_search(session.as_ref().unwrap())
         }
     });
-    let mut stream = made.caller.session().stream();
+    let session = made.caller.session();
+    crowd.join({
+        let session = session.clone();
+        move || session_search(&session)
+    });
+    let mut stream = session.stream();
     assert_eq!(stream.head.status, 200, "{:?}", stream.head);
     crowd.go_on();
-    change_keys(&world, &mut crowd);
+    change_keys(&world, (&made.id, &turning), &mut crowd);
     change_policies(&world, &policies, &mut crowd);
     change_issuer(&mut world, &keys, (&one, &two), &holder, &mut crowd);
     crowd.end();

@@ -202,12 +202,13 @@ impl Scene {
         self.hear("somebody else's session", stranger, &[]);
     }
 
-    /// Every secret in every wrong place.
-    fn use_wrongly(&mut self) {
+    /// Every `nth` secret in every wrong place.
+    fn use_wrongly(&mut self, nth: usize) {
         let list =
             json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}).to_string();
         let mut sent = 0;
-        for (name, Planted { text: secret, .. }) in self.secrets.0.clone() {
+        for (name, Planted { text: secret, .. }) in self.secrets.0.clone().into_iter().step_by(nth)
+        {
             let anyone = self.world.anonymous();
             let acme = self.world.acme();
             let basic = STANDARD.encode(format!("user:{secret}"));
@@ -350,7 +351,7 @@ impl Scene {
             }
         }
         let heard = self.heard.len();
-        assert!(heard > sent * 9 / 10 && sent > 1000, "{heard} answers to {sent} requests");
+        assert!(heard > sent * 9 / 10 && sent > 400, "{heard} answers to {sent} requests");
     }
 
     /// What operators see, and what the machine shows of the process.
@@ -439,20 +440,21 @@ fn files(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn run(format: &str) {
+fn run(format: &str, nth: usize) {
     let mut scene = Scene::start(format);
     scene.use_rightly();
-    scene.use_wrongly();
+    scene.use_wrongly(nth);
     scene.look_around();
     scene.nothing_is_told();
 }
 
 #[test]
 fn i5_planted_secrets_are_nowhere_beside_a_log_of_text() {
-    run("text");
+    run("text", 1);
 }
 
 #[test]
 fn i5_planted_secrets_are_nowhere_beside_a_log_of_json() {
-    run("json");
+    // What is logged is the same; here it is how.
+    run("json", 3);
 }
