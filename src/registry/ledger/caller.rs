@@ -12,10 +12,10 @@ use crate::{
 };
 
 /// Who is calling; `auth::Principal::caller` makes one. Two callers are the same when key,
-/// secret, client, revision and address are: the tenant follows from the key (I1), and what an old
-/// secret has open ends with it while the new one's goes on. A renewed token or client certificate
-/// has the id of the old one and is another key: what hangs on the old one ends with it, and what
-/// hangs on the new one must not. Test: `i9_a_renewed_credential_outlives_the_old_one`.
+/// credential, client, revision and address are: the tenant follows from the key (I1), and what an
+/// old credential has open ends with it while the new one's goes on. A rotated secret, a renewed
+/// token and a renewed client certificate are such: they have the id of the old one. Tests:
+/// `i9_a_session_ends_with_its_secret`, `i9_a_renewed_credential_outlives_the_old_one`.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The key, which names the tenant and tells when it is gone.
@@ -40,24 +40,20 @@ impl Caller {
             .ok_or_else(|| Error::forbidden("an operator key opens no memory; use an agent key"))
     }
 
-    /// A made key is exchanged when it is rotated, and its secrets stay what they are; any other is
-    /// one thing for as long as it lives.
-    fn has_credential_of(&self, other: &Self) -> bool {
-        match (self.secret(), other.secret()) {
-            (None, None) => Arc::ptr_eq(&self.key, &other.key),
-            (own, others) => own == others && self.key.record.id == other.key.record.id,
+    /// The credential as a thing: every secret of a made key has a proof of its own, and every
+    /// token and client certificate a key of its own.
+    fn credential(&self) -> *const () {
+        match &self.proof {
+            Some(proof) => Arc::as_ptr(proof).cast(),
+            None => Arc::as_ptr(&self.key).cast(),
         }
-    }
-
-    /// The proof as a thing: every secret has one of its own.
-    fn secret(&self) -> Option<*const Proof> {
-        self.proof.as_ref().map(Arc::as_ptr)
     }
 }
 
 impl PartialEq for Caller {
     fn eq(&self, other: &Self) -> bool {
-        self.has_credential_of(other)
+        self.key.record.id == other.key.record.id
+            && self.credential() == other.credential()
             && self.address == other.address
             && self.client == other.client
             && self.protocol == other.protocol
@@ -69,7 +65,7 @@ impl Eq for Caller {}
 impl Hash for Caller {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.key.record.id.hash(state);
-        self.secret().hash(state);
+        self.credential().hash(state);
         self.client.hash(state);
         self.protocol.hash(state);
         self.address.hash(state);
