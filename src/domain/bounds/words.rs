@@ -3,8 +3,10 @@
 use std::fmt::{Display, Write as _};
 
 use crate::domain::{
-    action::Access,
+    action::{Access, Action},
+    bounds::Bounds,
     key::{KeyRecord, Role},
+    tool::Tools,
 };
 
 impl KeyRecord {
@@ -13,12 +15,13 @@ impl KeyRecord {
     #[must_use]
     pub fn in_words(&self) -> String {
         let bounds = &self.bounds;
-        let reads = bounds.access == Access::Read;
         let mut text = match (self.role, &self.tenant) {
-            (Role::Operator, _) if reads => "sees sessions, tenants and keys".to_owned(),
+            (Role::Operator, _) if bounds.access == Access::Read => {
+                "sees sessions, tenants and keys".to_owned()
+            }
             (Role::Operator, _) => "manages sessions, tenants and keys".to_owned(),
             (Role::Agent, tenant) => {
-                let verb = if reads { "reads" } else { "reads and writes" };
+                let verb = verb(bounds);
                 let whose = tenant.as_ref().map_or("nobody", |tenant| tenant.label.as_str());
                 format!("{verb} {whose}'s memories")
             }
@@ -57,6 +60,22 @@ impl KeyRecord {
     }
 }
 
+/// What is done with memories: by any tool, or by the single ones that there are.
+fn verb(bounds: &Bounds) -> &'static str {
+    let does = |wanted: fn(Action) -> bool| {
+        let mut tools = bounds.tools.into_iter().flat_map(Tools::iter);
+        bounds.tools.is_none() || tools.any(|tool| wanted(tool.action()))
+    };
+    let reads = does(|action| action.access() == Access::Read && action != Action::DemoUse);
+    let writes = bounds.access == Access::Write && does(|action| action.access() == Access::Write);
+    match (reads, writes) {
+        (true, true) => "reads and writes",
+        (true, false) => "reads",
+        (false, true) => "writes",
+        (false, false) => "reads none of",
+    }
+}
+
 /// `a`, `a or b`, `a, b or c`.
 fn list(items: impl Iterator<Item = impl Display>, last: &str) -> String {
     let mut items: Vec<_> = items.map(|item| item.to_string()).collect();
@@ -71,7 +90,6 @@ fn list(items: impl Iterator<Item = impl Display>, last: &str) -> String {
 mod tests {
     use super::*;
     use crate::domain::{
-        bounds::Bounds,
         key::KeyId,
         tenant::{Tenant, TenantId, TenantLabel},
     };
@@ -114,9 +132,17 @@ mod tests {
         );
         assert_eq!(
             tools.in_words(),
-            "reads and writes acme's memories tagged a or b, by store_memory, echo and get_time, \
-             at the rate of ci"
+            "writes acme's memories tagged a or b, by store_memory, echo and get_time, at the rate \
+             of ci"
         );
+        for (tools, words) in [
+            (r#"["retrieve_memories","add_memory"]"#, "reads and writes acme's memories, by"),
+            (r#"["get_user_profile"]"#, "reads acme's memories, by"),
+            (r#"["echo"]"#, "reads none of acme's memories, by"),
+        ] {
+            let said = record(&format!(r#"{{"tools":{tools}}}"#)).in_words();
+            assert!(said.starts_with(words), "{said}");
+        }
         let acting = KeyRecord {
             act_as: vec![TenantLabel::parse("globex").unwrap()],
             packs: Some(Vec::new().into()),
