@@ -7,26 +7,38 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::telemetry::refusals::Layer;
 
-/// Refusals of one second that are written down each.
-pub(in crate::audit) const A_SECOND: u32 = 100;
+/// Refusals that are written down each, one after the other.
+const AT_ONCE: u32 = 100;
+/// And then one so often: some 30 MB a day, whatever anybody does.
+const APART: Duration = Duration::from_secs(1);
+/// What was only counted is told so often.
+pub(in crate::audit) const TOLD: Duration = Duration::from_secs(10);
 
 /// What was refused of late.
 #[derive(Debug, Default)]
 pub(in crate::audit) struct Flood {
-    second: u64,
+    /// How many were written down, less one for every [`APART`] since.
     written: u32,
+    since: Duration,
+    /// When the first was only counted that no record tells yet.
+    counting: Duration,
     counted: Vec<(Layer, u64)>,
 }
 
 impl Flood {
     /// Whether a refusal by `layer` is written down by itself; otherwise it is counted.
     pub(in crate::audit) fn admits(&mut self, now: Duration, layer: Layer) -> bool {
-        if now.as_secs() != self.second {
-            (self.second, self.written) = (now.as_secs(), 0);
+        let passed = now.saturating_sub(self.since).as_secs() / APART.as_secs();
+        if passed > 0 {
+            self.written = self.written.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX));
+            self.since = now;
         }
-        if self.written < A_SECOND {
+        if self.written < AT_ONCE {
             self.written += 1;
             return true;
+        }
+        if self.counted.is_empty() {
+            self.counting = now;
         }
         match self.counted.iter_mut().find(|(of, _)| *of == layer) {
             Some((_, count)) => *count += 1,
@@ -40,10 +52,10 @@ impl Flood {
         !self.counted.is_empty()
     }
 
-    /// What was counted, in words: `credential 12, address_limit 400`. While its second is not
-    /// over at `now`, nothing yet; without a `now`, whatever there is.
+    /// What was counted, in words: `credential 12, address_limit 400`. Nothing yet when it is not
+    /// time at `now`; without a `now`, whatever there is.
     pub(in crate::audit) fn take(&mut self, now: Option<Duration>) -> Option<String> {
-        if now.is_some_and(|now| now.as_secs() == self.second) {
+        if now.is_some_and(|now| now.saturating_sub(self.counting) < TOLD) {
             return None;
         }
         let counted = std::mem::take(&mut self.counted);
@@ -68,11 +80,19 @@ mod tests {
         let admitted = (0..1_000).filter(|_| flood.admits(at(500), Layer::Credential)).count();
         assert_eq!(admitted, 100);
         assert!(!flood.admits(at(999), Layer::AddressLimit));
-        assert_eq!(flood.take(Some(at(999))), None, "it may go on");
-        let counted = flood.take(Some(at(1_000))).unwrap();
+        assert_eq!(flood.take(Some(at(10_000))), None, "it may go on");
+        let counted = flood.take(Some(at(10_500))).unwrap();
         assert_eq!(counted, "credential 900, address_limit 1");
         assert!(!flood.has_counted());
-        assert!(flood.admits(at(1_000), Layer::Credential), "a new second");
         assert_eq!(flood.take(None), None);
+        // However long it goes on: one a second.
+        let hour = (0..3_600_u64)
+            .map(|s| {
+                (0..50)
+                    .filter(|_| flood.admits(at(200_000_000 + s * 1_000), Layer::Credential))
+                    .count()
+            })
+            .sum::<usize>();
+        assert!((3_600..3_800).contains(&hour), "{hour}");
     }
 }

@@ -13,11 +13,12 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -44,6 +45,8 @@ pub struct Recorder {
     clock: Arc<dyn Clock>,
     /// Cancelled when nobody writes any more.
     ended: CancellationToken,
+    /// Who reads the whole log over the network: one at a time.
+    reading: Arc<Semaphore>,
 }
 
 /// The log as operators see it.
@@ -100,7 +103,8 @@ impl Recorder {
             writer.run();
         };
         thread::Builder::new().name("audit".to_owned()).spawn(work).map_err(Error::internal)?;
-        Ok(Self { directory, public_key, queue, digester, clock, ended })
+        let reading = Arc::new(Semaphore::new(1));
+        Ok(Self { directory, public_key, queue, digester, clock, ended, reading })
     }
 
     /// Whether something may be done that will have to be recorded. INVARIANT I10: asked before
@@ -155,6 +159,19 @@ impl Recorder {
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         self.public_key
+    }
+
+    /// The place of the one who reads the log for somebody over the network; kept for as long as
+    /// the reading goes on, whether or not anybody still waits for it. INVARIANT I11: reading all
+    /// of a large log takes a processor for seconds, and must not take all of them.
+    ///
+    /// # Errors
+    /// `Overloaded` while somebody else reads.
+    pub fn reading(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.reading).try_acquire_owned().map_err(|_| {
+            let kind = Kind::Overloaded { retry_after: Duration::from_secs(1) };
+            Error::new(kind, "somebody else reads the audit log; retry in a second")
+        })
     }
 
     /// The log as operators see it.

@@ -18,6 +18,8 @@ pub struct Audit {
     pub segment_bytes: usize,
     /// Files whose last record is older are removed.
     pub keep: Duration,
+    /// And the oldest files, when all of them together are larger.
+    pub max_bytes: usize,
 }
 
 impl Default for Audit {
@@ -27,6 +29,7 @@ impl Default for Audit {
             checkpoint_interval: Duration::from_mins(1),
             segment_bytes: 16 << 20,
             keep: Duration::from_hours(24 * 400),
+            max_bytes: 16 << 30,
         }
     }
 }
@@ -40,4 +43,6 @@ pub(in crate::config) const SETTINGS: &[Setting] = &[
         "a file of the log is followed by the next when it has grown so large"),
     setting!(audit.keep: Time, Duration::from_hours(24)..=Duration::from_hours(24 * 3660);
         "files whose last record is older are removed"),
+    setting!(audit.max_bytes: Size, 1 << 20..=1 << 40;
+        "the oldest files are removed when all of them together are larger"),
 ];

@@ -39,6 +39,13 @@ macro_rules! actions {
             pub fn access(self) -> Access {
                 match self { $(Self::$name => Access::$access,)+ }
             }
+
+            /// Whether it only takes rights away. Such a thing is done even when it cannot be
+            /// recorded: a full disk does not save a stolen key.
+            #[must_use]
+            pub fn takes_away(self) -> bool {
+                matches!(self, Self::SessionEnd | Self::KeyRevoke)
+            }
         }
     };
 }

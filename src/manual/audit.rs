@@ -39,9 +39,12 @@
 //! is refused) and are written when there is room again. `/readyz?verbose` and `/admin/stats` show
 //! it. A disk that fails between a change and its record gives the caller a 503 that says so.
 //!
-//! Refusals that anybody can cause without end (no key, a bad one, a limit) are written one by one
-//! up to a hundred in a second; beyond that they are counted, and a record of the event `repeated`
-//! tells how many of which layer.
+//! Revoking a key and ending a session are done even then, because a full disk must not save a
+//! stolen key; their record follows when there is room.
+//!
+//! Refusals that anybody can cause without end (no key, a bad one, a limit) are written one by one,
+//! a hundred at once and then one a second; beyond that they are counted, and every ten seconds a
+//! record of the event `repeated` tells how many of which layer.
 //!
 //! ## Why it can be believed
 //!
@@ -70,7 +73,8 @@
 //! ## Keeping and removing
 //!
 //! A file is followed by the next when it reaches `audit.segment_bytes`. Files whose last record is
-//! older than `audit.keep` (400 days) go; a record of the event `pruned` says up to where, so that
+//! older than `audit.keep` (400 days) go, and the oldest ones while all together are larger than
+//! `audit.max_bytes` (16 GiB); a record of the event `pruned` says up to where, so that
 //! `verify` can tell that from a theft. Removing files by hand shows as one.
 //!
 //! ```text

@@ -79,9 +79,9 @@
 //! - **tags** (`--tag`, eight at most): the key sees memories with at least one of them. What it
 //!   stores gets all of them; what it changes keeps those of them that it had. Every other memory
 //!   is an unknown one: in lists, counts, resources, completions, for updates and deletes. The store
-//!   holds to it, by the permit, so no tool can forget to. Two things are left of the others: which
-//!   words count as common in a store of more than 5,000 memories, and the order of ranked answers,
-//!   follow from all memories of the tenant. Scores are replaced by ranks for that reason.
+//!   holds to it, by the permit, so no tool can forget to. The order of answers follows from the
+//!   memories in reach alone. What is left of the others is time: a search takes longer where a word
+//!   stands in very many memories.
 //! - **from** (`--from`): networks or addresses, after trusted proxies. From elsewhere the key is a
 //!   wrong key, and counts as one.
 //! - **hours** (`--hours "mon-fri 08:00-18:00 Europe/Berlin"`): days, hours and a zone of the IANA

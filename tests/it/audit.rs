@@ -245,6 +245,36 @@ fn a_log_can_be_verified_and_followed_while_it_grows() {
     assert_eq!(world.command(&["audit", "verify", "--head", &other]).code, Some(1));
 }
 
+/// Fills what is left of the file system of the audit log; undone when the file is removed.
+fn fill(world: &mut World) -> PathBuf {
+    let audit = world.data().join("audit");
+    let filler = format!("/proc/{}/root{}/filler", world.process().pid(), audit.display());
+    let mut file = File::create(&filler).unwrap();
+    while file.write_all(&[7; 512]).is_ok() {}
+    PathBuf::from(filler)
+}
+
+#[test]
+fn i9_a_full_log_saves_no_key() {
+    let Some(mut world) = World::on_disk_of("1m", "audit") else {
+        println!("not tested: this user may mount nothing");
+        return;
+    };
+    let stolen = world.second_of_acme();
+    let session = stolen.caller.session();
+    fill(&mut world);
+    let store = || world.acme().tool("store_memory", json!({"content": "a note"})).http.status;
+    wait_until(|| (store() == 503).then_some(())).expect("the log is full");
+    let operator = world.operator();
+    let listed = operator.get("/admin/sessions").json();
+    let id = listed["sessions"][0]["id"].as_str().unwrap().to_owned();
+    assert!(operator.delete(&format!("/admin/sessions/{id}")).body.contains("this was done"));
+    let revoked = operator.delete(&format!("/admin/keys/{}", stolen.id));
+    assert!(revoked.body.contains("this was done"), "{revoked:?}");
+    assert_eq!(stolen.caller.rpc("tools/list", json!({})).http.status, 401);
+    assert_eq!(session.rpc("tools/list", json!({})).http.status, 401);
+}
+
 #[test]
 fn i10_without_room_for_a_record_nothing_is_changed() {
     let Some(mut world) = World::on_disk_of("1m", "audit") else {
@@ -253,11 +283,8 @@ fn i10_without_room_for_a_record_nothing_is_changed() {
     };
     let store = |world: &World| world.acme().tool("store_memory", json!({"content": "a note"}));
     assert_eq!(store(&world).http.status, 200);
-    let inside =
-        format!("/proc/{}/root{}", world.process().pid(), world.data().join("audit").display());
-    let filler = format!("{inside}/filler");
-    let mut file = File::create(&filler).unwrap();
-    while file.write_all(&[7; 512]).is_ok() {}
+    let filler = fill(&mut world);
+    let inside = filler.parent().unwrap();
 
     // The page that the log has begun may still take a record or two.
     let refused = wait_until(|| Some(store(&world)).filter(|answer| answer.http.status == 503));
@@ -280,14 +307,13 @@ fn i10_without_room_for_a_record_nothing_is_changed() {
     );
     assert_eq!(stats(&world)["tools"]["store_memory"]["done"], before);
 
-    drop(file);
     fs::remove_file(&filler).unwrap();
     wait_until(|| (store(&world).http.status == 200).then_some(())).expect("room shows");
     // What was decided meanwhile was not forgotten.
     let copy = world.data().with_extension("copy");
     wait_until(|| {
         fs::create_dir_all(&copy).unwrap();
-        for entry in fs::read_dir(&inside).unwrap() {
+        for entry in fs::read_dir(inside).unwrap() {
             let path = entry.unwrap().path();
             fs::copy(&path, copy.join(path.file_name().unwrap())).unwrap();
         }

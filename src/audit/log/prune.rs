@@ -28,7 +28,8 @@ struct Pruned {
 }
 
 impl Log {
-    /// Removes the files whose last record is older than `audit.keep`, and returns how many.
+    /// Removes the files whose last record is older than `audit.keep`, and the oldest ones while
+    /// all together are larger than `audit.max_bytes`, and returns how many.
     /// First it is written down, then they go; what was not removed for want of time goes the
     /// next time.
     ///
@@ -37,15 +38,20 @@ impl Log {
     pub(in crate::audit) fn prune(&mut self) -> Result<usize> {
         let now = self.clock.now();
         let segments = Segment::all(&self.directory).map_err(Error::unavailable)?;
+        let length = |segment: &Segment| segment.path.metadata().map_or(0, |meta| meta.len());
+        let mut total: u64 = segments.iter().map(length).sum();
         let mut old = Vec::new();
         let mut end = None;
         for pair in segments.windows(2) {
             let [segment, next] = pair else { continue };
             // The next one begins when this one ends, with its hash.
             let Some((ended, hash)) = beginning(next).map_err(Error::unavailable)? else { break };
-            if now.duration_since(ended).unsigned_abs() <= self.settings.keep || ended > now {
+            let is_old =
+                ended < now && now.duration_since(ended).unsigned_abs() > self.settings.keep;
+            if !is_old && total <= self.settings.max_bytes as u64 {
                 break;
             }
+            total = total.saturating_sub(length(segment));
             old.push(segment);
             end = Some((next.first.saturating_sub(1), hash));
         }

@@ -124,6 +124,20 @@ fn files_follow_one_another_and_old_ones_go() {
 }
 
 #[test]
+fn the_oldest_files_go_when_all_together_are_too_large() {
+    let mut scene = Scene::new();
+    scene.settings.segment_bytes = 600;
+    scene.write(0..30);
+    scene.settings.max_bytes = 3_000;
+    let mut log = scene.open();
+    assert!(log.prune().unwrap() > 3);
+    drop(log);
+    let left: u64 = scene.segments().iter().map(|s| s.path.metadata().unwrap().len()).sum();
+    assert!((1_000..4_500).contains(&left), "{left}");
+    assert!(scene.verify().sound, "{:?}", scene.verify());
+}
+
+#[test]
 fn a_thousand_records_are_signed_without_being_asked() {
     let scene = Scene::new();
     let mut log = scene.open();

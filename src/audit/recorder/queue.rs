@@ -8,7 +8,10 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::Status;
-use crate::{audit::flood::Flood, telemetry::refusals::Layer};
+use crate::{
+    audit::flood::{Flood, TOLD},
+    telemetry::refusals::Layer,
+};
 
 /// Records that wait in memory at most. Far more than one disk stall needs; at 400 bytes each
 /// it is a bound of 26 MB.
@@ -17,8 +20,6 @@ pub(super) const MOST: usize = 65_536;
 const GATHER: Duration = Duration::from_millis(50);
 /// Between two tries while the disk fails.
 const AGAIN: Duration = Duration::from_millis(250);
-/// Between two records of what was only counted.
-const COUNTED: Duration = Duration::from_secs(1);
 
 /// One record on its way.
 #[derive(Debug)]
@@ -226,7 +227,7 @@ impl Inner {
         } else if !self.records.is_empty() {
             GATHER
         } else if self.flood.has_counted() {
-            COUNTED
+            TOLD
         } else {
             Duration::ZERO
         }

@@ -1,6 +1,6 @@
 //! Order, waiting, failing disks, the end.
 
-use std::{fs, sync::Arc, thread, time::Duration};
+use std::{fs, sync::Arc, thread};
 
 use super::*;
 use crate::audit::{

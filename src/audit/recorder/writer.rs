@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Between two looks for files that are older than they are kept.
-const PRUNE: Duration = Duration::from_hours(1);
+const PRUNE: Duration = Duration::from_mins(1);
 
 /// Writes to the log.
 pub(super) struct Writer {

@@ -1,6 +1,6 @@
 //! `/admin/audit`: the record of decisions, shown and verified.
 //!
-//! Both read files, on the blocking pool. Records hold no memory and no secret, so an operator may
+//! Both read files, on the blocking pool, one at a time. Records hold no memory and no secret, so an operator may
 //! read all of them.
 
 mod csv;
@@ -80,9 +80,12 @@ pub(in crate::http) async fn show(
     }
     let checkpoints = false;
     let filter = Filter { key, tenant, action, what, outcome, request, since, until, checkpoints };
-    let found =
-        blocking(&state, move |state| Reader::new(state.audit.directory(), filter).tail(limit))
-            .await?;
+    let place = state.audit.reading()?;
+    let found = blocking(&state, move |state| {
+        let _place = place;
+        Reader::new(state.audit.directory(), filter).tail(limit)
+    });
+    let found = found.await?;
     Ok(match format {
         Format::Json => {
             ok(&Records { records: found.into_iter().map(|shown| shown.members).collect() })
@@ -97,7 +100,9 @@ pub(in crate::http) async fn verify(
     state: Arc<State>,
     _: Request<Body>,
 ) -> Result<Response, Refusal> {
+    let place = state.audit.reading()?;
     let report = blocking(&state, |state| {
+        let _place = place;
         let keys = [state.audit.public_key()];
         let ask = Ask { keys: &keys, heads: &[], growing: true };
         verify::verify(state.audit.directory(), &ask, &mut |_, _| ())
