@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{
     chain::Hash,
     checkpoint::PublicKey,
-    frame::Frame,
+    frame::{Checkpoint, Frame},
     head::{self, Found, Head},
     lines::{Lines, Piece},
     log::MOST_UNSIGNED,
@@ -209,7 +209,7 @@ impl<'a> Walk<'a> {
             }
             _ => {}
         }
-        let signed_head = checkpoint.as_ref().and_then(|checkpoint| checkpoint.head());
+        let signed_head = checkpoint.as_ref().and_then(Checkpoint::head);
         if let Some(checkpoint) = &checkpoint {
             self.report.signatures += 1;
             if checkpoint.signed_by(self.ask.keys) {
@@ -276,7 +276,7 @@ impl<'a> Walk<'a> {
                 let what = "is damaged, or signed with a key that was not named";
                 self.report.faults.push(end(what.to_owned()));
             }
-            _ => {}
+            Found::Signed(_) => {}
         }
         for (wanted, met) in &self.wanted {
             let what = if wanted.seq > last {

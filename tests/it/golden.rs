@@ -47,6 +47,12 @@ fn outcome(answer: &Answer) -> &'static str {
     }
 }
 
+/// A name and words under one another.
+fn line<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> String {
+    let cells: Vec<_> = words.map(|word| format!("{word:<11}")).collect();
+    format!("{name:<20} {}", cells.join(" ")).trim_end().to_owned()
+}
+
 #[test]
 fn i3_every_tool_for_every_kind_of_caller_is_as_reviewers_saw_it() {
     let env = [
@@ -85,15 +91,13 @@ fn i3_every_tool_for_every_kind_of_caller_is_as_reviewers_saw_it() {
         .map(|tool| tool["name"].as_str().unwrap().to_owned())
         .collect();
     assert!(tools.len() >= 13, "{tools:?}");
-    let mut table = format!("{:<20}", "");
-    callers.iter().for_each(|(name, _)| table += &format!(" {name:<11}"));
+    let names = callers.iter().map(|(name, _)| name.as_str());
+    let mut table = vec![line("", names)];
     for tool in &tools {
-        table += &format!("\n{tool:<20}");
-        for (_, caller) in &callers {
-            let answer = caller.tool(tool, arguments(tool, &acme.store("a note")));
-            table += &format!(" {:<11}", outcome(&answer));
-        }
+        let words = callers
+            .iter()
+            .map(|(_, caller)| outcome(&caller.tool(tool, arguments(tool, &acme.store("a note")))));
+        table.push(line(tool, words));
     }
-    let table: Vec<_> = table.lines().map(str::trim_end).collect();
     insta::assert_snapshot!("tools_by_caller", table.join("\n"));
 }

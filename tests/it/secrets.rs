@@ -78,6 +78,10 @@ fn dresses(secret: &str) -> Vec<String> {
     all
 }
 
+fn percent(text: &str) -> String {
+    text.bytes().fold(String::new(), |done, byte| format!("{done}%{byte:02X}"))
+}
+
 #[test]
 fn a_secret_is_found_in_every_dress() {
     let secrets = Secrets(BTreeMap::from([("it", CONTENT.to_owned().into())]));
@@ -85,7 +89,7 @@ fn a_secret_is_found_in_every_dress() {
         let inside = STANDARD.encode(format!("{lead}{CONTENT}:x"));
         assert_eq!(secrets.found_in(&inside, &[]), Some("it"), "{inside}");
     }
-    let percent: String = CONTENT.bytes().map(|b| format!("%{b:02X}")).collect();
+    let percent = percent(CONTENT);
     assert_eq!(secrets.found_in(&percent, &[]), Some("it"));
     assert_eq!(secrets.found_in(CONTENT, &["it"]), None);
     assert_eq!(secrets.found_in("nothing", &[]), None);
@@ -203,6 +207,7 @@ impl Scene {
     }
 
     /// Every `nth` secret in every wrong place.
+    #[expect(clippy::too_many_lines, reason = "a list of places")]
     fn use_wrongly(&mut self, nth: usize) {
         let list =
             json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}).to_string();
@@ -212,7 +217,7 @@ impl Scene {
             let anyone = self.world.anonymous();
             let acme = self.world.acme();
             let basic = STANDARD.encode(format!("user:{secret}"));
-            let percent: String = secret.bytes().map(|b| format!("%{b:02X}")).collect();
+            let percent = percent(&secret);
             let mut tried: Vec<(String, &str, String, Caller, Option<String>)> = Vec::new();
             // In header fields that are no place for it, or with something wrong about it.
             for (field, value) in [

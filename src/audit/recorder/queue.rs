@@ -56,6 +56,7 @@ pub(super) struct Queue {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each changes at a time of its own")]
 struct Inner {
     records: Vec<Waiting>,
     /// Taken by the writer and not on the disk yet.

@@ -2,6 +2,8 @@
 
 use std::{fs, sync::Arc, thread};
 
+use tokio_util::task::TaskTracker;
+
 use super::*;
 use crate::audit::{
     Event, Outcome,
@@ -66,10 +68,11 @@ async fn i10_a_disk_that_is_full_stays_so() {
 async fn what_many_say_at_once_is_written_once_each_and_before_the_end() {
     let scene = Scene::new();
     let recorder = Arc::new(Recorder::start(scene.open(), scene.clock.clone()).unwrap());
+    let tasks = TaskTracker::new();
     let speakers: Vec<_> = (0..8)
         .map(|n| {
             let recorder = Arc::clone(&recorder);
-            tokio::spawn(async move {
+            tasks.spawn(async move {
                 for m in 0..50 {
                     let what = format!("{n}-{m}");
                     if m % 5 == 0 {

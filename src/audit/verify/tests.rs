@@ -45,7 +45,7 @@ fn i10_every_flipped_byte_of_a_log_is_found() {
             let report = scene.verify();
             assert!(!report.sound, "byte {at} of {}, bit {bit:#x}", good.len());
             // Where: the line that was changed is among those that are named.
-            let line = 1 + good[..at].iter().filter(|b| **b == b'\n').count() as u64;
+            let line = good[..at].split(|b| *b == b'\n').count() as u64;
             let near = |fault: &Fault| fault.line.is_some_and(|l| l == line || l == line + 1);
             let ends = at + 1 == good.len();
             assert!(ends || report.faults.iter().any(near), "byte {at}: {report:?}");
@@ -200,7 +200,9 @@ fn i10_a_forged_pruning_explains_no_gap() {
     scene.write(0..12);
     let segments = scene.segments();
     let (last, old) = segments.split_last().unwrap();
-    old.iter().for_each(|segment| fs::remove_file(&segment.path).unwrap());
+    for segment in old {
+        fs::remove_file(&segment.path).unwrap();
+    }
     let mut text = fs::read_to_string(&last.path).unwrap();
     let end = Frame::read(text.lines().last().unwrap()).map(|f| (f.seq, f.hash)).unwrap();
     let object = format!(

@@ -51,10 +51,15 @@ impl Arguments {
         } else {
             let mut table =
                 Table::new(["TIME", "WHO", "WHAT", "ON", "OUTCOME", "WHY", "ADDRESS", "REQUEST"]);
-            last.iter().for_each(|shown| table.row(row(&shown.members)));
+            for shown in &last {
+                table.row(row(&shown.members));
+            }
             printer.line(table)?;
         }
-        while self.follow {
+        if !self.follow {
+            return Ok(());
+        }
+        loop {
             reader.read(&mut |shown: Shown| {
                 if self.json {
                     return printer.line(&shown.line);
@@ -63,7 +68,6 @@ impl Arguments {
             })?;
             thread::sleep(PACE);
         }
-        Ok(())
     }
 }
 

@@ -55,7 +55,7 @@ impl Arguments {
         let ask = Ask { keys: &keys, heads: &self.head, growing: place.growing };
         let mut told = 0;
         let mut progress = |read: u64, total: u64| {
-            let percent = if total == 0 { 100 } else { read * 100 / total };
+            let percent = (read * 100).checked_div(total).unwrap_or(100);
             if total >= LONG && percent >= told + 10 {
                 told = percent;
                 printer.hint(format_args!("{percent} % verified"));
