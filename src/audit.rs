@@ -22,6 +22,7 @@ mod log;
 pub mod read;
 pub mod record;
 pub mod recorder;
+mod regular;
 mod segment;
 pub mod slot;
 #[cfg(test)]

@@ -55,16 +55,21 @@ impl Control {
         Ok(Self { data, registry, audit: Mutex::new(log), clock, entropy })
     }
 
-    /// Records what was done here while no server runs, and gives back what came of it.
+    /// Does something while no server runs, and records it. Nothing is done when there is no room
+    /// for its record (I10), but for what takes rights away.
     ///
     /// # Errors
-    /// `Unavailable` when the record cannot be written; otherwise what `done` failed with.
+    /// `Unavailable` when the record cannot be written; otherwise what `what` fails with.
     pub fn recorded<T>(
         &self,
         action: Action,
         target: impl FnOnce(&T) -> String,
-        done: Result<T>,
+        what: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
+        if !action.takes_away() {
+            self.audit.lock().unwrap_or_else(PoisonError::into_inner).probe()?;
+        }
+        let done = what();
         let target = done.as_ref().ok().map(target);
         let mut log = self.audit.lock().unwrap_or_else(PoisonError::into_inner);
         log.write(&Record::command(action, target.as_deref(), &done))?;

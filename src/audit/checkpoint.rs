@@ -9,7 +9,6 @@ use std::{
     fmt,
     fs::{self, OpenOptions},
     io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
@@ -19,7 +18,7 @@ use jiff::Timestamp;
 use rcgen::{KeyPair, PKCS_ED25519, PublicKeyData as _, SigningKey as _};
 use zeroize::Zeroizing;
 
-use super::chain::Hash;
+use super::{chain::Hash, regular};
 use crate::{
     db::secret_file,
     domain::{Error, Kind, Result},
@@ -34,6 +33,8 @@ pub const PUBLIC_FILE: &str = "signing.pub";
 pub struct Signer {
     pair: KeyPair,
     public: PublicKey,
+    /// The public half of the key that signed before, when it was another.
+    pub(in crate::audit) replaces: Option<String>,
 }
 
 impl Signer {
@@ -48,22 +49,24 @@ impl Signer {
             let pair = KeyPair::generate_for(&PKCS_ED25519).map_err(Error::internal)?;
             secret_file::write_text(&own, &Zeroizing::new(pair.serialize_pem()))?;
         }
-        let signer = Self::read(path.unwrap_or(&own))?;
+        let mut signer = Self::read(path.unwrap_or(&own), path.is_none())?;
         let (text, public) = (format!("{}\n", signer.public), directory.join(PUBLIC_FILE));
-        if fs::read_to_string(&public).ok().as_deref() != Some(&text) {
+        let before = regular::text(&public).ok();
+        if before.as_deref() != Some(&text) {
+            signer.replaces = before.map(|before| before.trim_end().to_owned());
             let failed = |e| {
                 let sentence = format!("{} cannot be written", public.display());
                 Error::new(Kind::Unavailable, sentence).caused_by(e)
             };
             // Nothing secret, but nothing in the data directory is for others.
             let mut options = OpenOptions::new();
-            let file = options.write(true).create(true).truncate(true).mode(0o600).open(&public);
+            let file = regular::open(&public, options.write(true).create(true).truncate(true));
             file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)?;
         }
         Ok(signer)
     }
 
-    fn read(path: &Path) -> Result<Self> {
+    fn read(path: &Path, is_own: bool) -> Result<Self> {
         let bad = |cause: Box<dyn std::error::Error + Send + Sync>| {
             let sentence = format!(
                 "the audit log's signing key {} cannot be used; it must be an Ed25519 key in PEM, \
@@ -72,12 +75,14 @@ impl Signer {
             );
             Error::new(Kind::Unavailable, sentence).caused_by(cause)
         };
-        let text = Zeroizing::new(fs::read_to_string(path).map_err(|e| bad(e.into()))?);
+        // One that lies elsewhere may be a link, as mounted secrets are.
+        let text = if is_own { regular::text(path) } else { fs::read_to_string(path) };
+        let text = Zeroizing::new(text.map_err(|e| bad(e.into()))?);
         let pair =
             KeyPair::from_pem_and_sign_algo(&text, &PKCS_ED25519).map_err(|e| bad(e.into()))?;
         let public =
             PublicKey(pair.der_bytes().try_into().map_err(|_| bad("another kind".into()))?);
-        Ok(Self { pair, public })
+        Ok(Self { pair, public, replaces: None })
     }
 
     /// Who verifies needs this.
@@ -132,7 +137,7 @@ impl PublicKey {
     /// `BadInput` when there is none.
     pub fn read(directory: &Path) -> Result<Self> {
         let path = directory.join(PUBLIC_FILE);
-        let text = fs::read_to_string(&path).map_err(|e| {
+        let text = regular::text(&path).map_err(|e| {
             let sentence =
                 format!("{} cannot be read; name the key with `--public-key`", path.display());
             Error::bad_input(sentence).caused_by(e)
@@ -175,8 +180,12 @@ impl fmt::Debug for PublicKey {
 pub(in crate::audit) enum Purpose {
     /// A record inside the log.
     Checkpoint,
-    /// The end of the log.
+    /// The last record so far.
     Head,
+    /// The last record of a log that was closed.
+    End,
+    /// The last record that was removed by age.
+    Pruned,
 }
 
 /// What is signed.
@@ -184,6 +193,8 @@ fn message(purpose: Purpose, seq: u64, hash: &Hash, time: Timestamp) -> Vec<u8> 
     let purpose = match purpose {
         Purpose::Checkpoint => "checkpoint",
         Purpose::Head => "head",
+        Purpose::End => "end",
+        Purpose::Pruned => "pruned",
     };
     format!("memgate audit {purpose} v1\n{seq}\n{hash}\n{time}\n").into_bytes()
 }

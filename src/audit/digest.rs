@@ -4,7 +4,7 @@
 //! under a random key of this deployment, cut to 128 bits. Without the key a short or guessable
 //! text could be found by trying; with it, who investigates can try one (`memgate audit digest`).
 
-use std::{fmt, fs, path::Path};
+use std::{fmt, path::Path};
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::regular;
 use crate::{
     db::secret_file,
     domain::{Error, Kind, Result, random::Entropy},
@@ -57,7 +58,7 @@ impl Digester {
                 format!("the key of the audit digests, {}, cannot be used", path.display());
             Error::new(Kind::Unavailable, sentence).caused_by(cause)
         };
-        let text = Zeroizing::new(fs::read_to_string(&path).map_err(|e| bad(e.into()))?);
+        let text = Zeroizing::new(regular::text(&path).map_err(|e| bad(e.into()))?);
         let key =
             Zeroizing::new(bytes(text.trim_end()).ok_or_else(|| bad("not 64 digits".into()))?);
         Ok(Self::with(&key))
@@ -125,6 +126,8 @@ fn bytes(text: &str) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde_json::json;
 
     use super::*;

@@ -7,8 +7,7 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, ErrorKind, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
@@ -17,6 +16,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::{
     chain::Hash,
     checkpoint::{PublicKey, Purpose, Signer},
+    regular,
 };
 use crate::{
     db::data_dir::sync_parent,
@@ -25,6 +25,8 @@ use crate::{
 
 /// The name of the file.
 pub(in crate::audit) const FILE: &str = "head";
+/// The name of its copy beside the directory.
+const COPY: &str = "audit.head";
 
 /// The last record at some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -66,6 +68,8 @@ impl std::fmt::Display for Head {
 struct Written {
     seq: u64,
     hash: String,
+    /// Nothing came after it.
+    closed: bool,
     time: Timestamp,
     signature: String,
 }
@@ -77,33 +81,54 @@ pub(in crate::audit) enum Found {
     Missing,
     /// It is not what was written, or nobody we know signed it.
     Damaged,
-    /// This one, signed.
-    Signed(Head),
+    /// This one, signed. When the log was closed, nothing came after it.
+    Signed {
+        /// The last record.
+        head: Head,
+        /// Whether the log was closed with it.
+        closed: bool,
+    },
 }
 
-/// Writes the head, whole or not at all.
+fn purpose(closed: bool) -> Purpose {
+    if closed { Purpose::End } else { Purpose::Head }
+}
+
+/// The second copy: beside the directory, so that who can write only the log cannot take it along.
+fn copy(directory: &Path) -> Option<PathBuf> {
+    Some(directory.parent()?.join(COPY))
+}
+
+/// Writes the head in both places, whole or not at all; `closed` when nothing will come after it.
 pub(in crate::audit) fn write(
     directory: &Path,
     head: Head,
+    closed: bool,
     signer: &Signer,
     time: Timestamp,
 ) -> Result<()> {
-    let signature = signer.sign(Purpose::Head, head.seq, &head.hash, time)?;
-    let written = Written { seq: head.seq, hash: head.hash.to_string(), time, signature };
+    let signature = signer.sign(purpose(closed), head.seq, &head.hash, time)?;
+    let hash = head.hash.to_string();
+    let written = Written { seq: head.seq, hash, closed, time, signature };
     let mut text = serde_json::to_string(&written).map_err(Error::internal)?;
     text.push('\n');
-    let (path, fresh) = (directory.join(FILE), directory.join("head.new"));
-    let put = || -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_data()?;
-        fs::rename(&fresh, &path)
-    };
-    put().map_err(|e| {
-        Error::new(Kind::Unavailable, "the head of the audit log cannot be written").caused_by(e)
-    })?;
-    sync_parent(&path)
+    for path in [Some(directory.join(FILE)), copy(directory)].into_iter().flatten() {
+        put(&path, &text).map_err(|e| {
+            let sentence = "the head of the audit log cannot be written";
+            Error::new(Kind::Unavailable, sentence).caused_by(e)
+        })?;
+        sync_parent(&path)?;
+    }
+    Ok(())
+}
+
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    let fresh = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    let mut file = regular::open(&fresh, options.write(true).create(true).truncate(true))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_data()?;
+    fs::rename(&fresh, path)
 }
 
 /// Reads the head.
@@ -111,19 +136,32 @@ pub(in crate::audit) fn write(
 /// # Errors
 /// `Unavailable` when there is a file and it cannot be read.
 pub(in crate::audit) fn read(directory: &Path, keys: &[PublicKey]) -> Result<Found> {
-    let text = match fs::read_to_string(directory.join(FILE)) {
+    at(&directory.join(FILE), keys)
+}
+
+/// The copy that lies beside the directory, if it is there and signed.
+pub(in crate::audit) fn kept(directory: &Path, keys: &[PublicKey]) -> Option<Head> {
+    match at(&copy(directory)?, keys) {
+        Ok(Found::Signed { head, .. }) => Some(head),
+        _ => None,
+    }
+}
+
+fn at(path: &Path, keys: &[PublicKey]) -> Result<Found> {
+    let text = match regular::text(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Found::Missing),
-        Err(e) if e.kind() == ErrorKind::InvalidData => return Ok(Found::Damaged),
-        text => text.map_err(Error::unavailable)?,
+        // Something else lies there.
+        Err(_) => return Ok(Found::Damaged),
+        Ok(text) => text,
     };
-    let found = || -> Option<Head> {
-        let Written { seq, hash, time, signature } = serde_json::from_str(&text).ok()?;
+    let found = || -> Option<Found> {
+        let Written { seq, hash, closed, time, signature } = serde_json::from_str(&text).ok()?;
         let head = Head { seq, hash: Hash::parse(&hash)? };
-        let signed =
-            keys.iter().any(|key| key.signed(Purpose::Head, seq, &head.hash, time, &signature));
-        signed.then_some(head)
+        let for_it = purpose(closed);
+        let signed = |key: &PublicKey| key.signed(for_it, seq, &head.hash, time, &signature);
+        keys.iter().any(signed).then_some(Found::Signed { head, closed })
     };
-    Ok(found().map_or(Found::Damaged, Found::Signed))
+    Ok(found().unwrap_or(Found::Damaged))
 }
 
 #[cfg(test)]
@@ -132,21 +170,30 @@ mod tests {
 
     #[test]
     fn a_head_comes_back_and_a_changed_one_does_not() {
-        let directory = tempfile::tempdir().unwrap();
-        let signer = Signer::open(directory.path(), None).unwrap();
+        let temp = tempfile::tempdir().unwrap();
+        let directory = temp.path().join("audit");
+        fs::create_dir(&directory).unwrap();
+        let signer = Signer::open(&directory, None).unwrap();
         let keys = [signer.public()];
-        assert_eq!(read(directory.path(), &keys).unwrap(), Found::Missing);
+        assert_eq!(read(&directory, &keys).unwrap(), Found::Missing);
         let head = Head { seq: 7, hash: Hash::GENESIS.then("x") };
-        write(directory.path(), head, &signer, Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(read(directory.path(), &keys).unwrap(), Found::Signed(head));
         assert_eq!(Head::parse(&head.to_string()).unwrap(), head);
-        let path = directory.path().join(FILE);
-        let text = fs::read(&path).unwrap();
-        for at in 0..text.len() - 1 {
-            let mut changed = text.clone();
-            changed[at] ^= 1;
-            fs::write(&path, changed).unwrap();
-            assert_eq!(read(directory.path(), &keys).unwrap(), Found::Damaged, "byte {at}");
+        for closed in [false, true] {
+            write(&directory, head, closed, &signer, Timestamp::UNIX_EPOCH).unwrap();
+            assert_eq!(read(&directory, &keys).unwrap(), Found::Signed { head, closed });
+            assert_eq!(kept(&directory, &keys), Some(head));
+            let path = directory.join(FILE);
+            let text = fs::read(&path).unwrap();
+            for at in 0..text.len() - 1 {
+                let mut changed = text.clone();
+                changed[at] ^= 1;
+                fs::write(&path, changed).unwrap();
+                assert_eq!(read(&directory, &keys).unwrap(), Found::Damaged, "byte {at}");
+            }
+            let other = String::from_utf8(text).unwrap();
+            let other = other.replace(&format!("{closed}"), &format!("{}", !closed));
+            fs::write(&path, other).unwrap();
+            assert_eq!(read(&directory, &keys).unwrap(), Found::Damaged, "it is signed too");
         }
     }
 }

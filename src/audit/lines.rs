@@ -6,6 +6,8 @@ use std::{
     path::Path,
 };
 
+use super::regular;
+
 /// Bytes of a line that are read at most: the longest record is far shorter.
 const MOST: u64 = 1 << 20;
 
@@ -30,7 +32,7 @@ pub(in crate::audit) enum Piece<'a> {
 
 impl Lines {
     pub(in crate::audit) fn of(path: &Path) -> io::Result<Self> {
-        let file = BufReader::with_capacity(1 << 16, File::open(path)?);
+        let file = BufReader::with_capacity(1 << 16, regular::read(path)?);
         Ok(Self { file, line: Vec::new(), whole: 0 })
     }
 

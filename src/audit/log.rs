@@ -7,13 +7,11 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
-
-use rustix::fs::OFlags;
 
 use super::{
     chain::{self, Hash},
@@ -22,6 +20,7 @@ use super::{
     frame::{self, Checkpoint},
     head::{self, Head},
     record::{Event, Outcome, Record},
+    regular,
     segment::Segment,
 };
 use crate::{
@@ -35,6 +34,8 @@ mod recover;
 
 use self::recover::Recovered;
 
+/// Bytes that a record and a signature take at most, and more.
+const PROBE: usize = 16 << 10;
 /// Records between two checkpoints.
 const RECORDS: u64 = 1_000;
 /// Records of one group at most.
@@ -52,6 +53,8 @@ pub struct Log {
     clock: Arc<dyn Clock>,
     /// None after a failure: opened again by the next who writes.
     file: Option<Open>,
+    /// The head says that nothing comes any more.
+    closed: bool,
     last: Head,
     /// The last signed head.
     signed: Head,
@@ -98,9 +101,12 @@ impl Log {
         let found = recover::look(&directory, &[signer.public()], had_log)?;
         if found.is_new() {
             // So that from the first record on a head that is not there was taken away.
-            head::write(&directory, found.last, &signer, clock.now())?;
+            head::write(&directory, found.last, false, &signer, clock.now())?;
         }
-        let Recovered { last, segment, torn, trouble } = found;
+        let Recovered { last, segment, torn, closed, mut trouble } = found;
+        if let Some(before) = &signer.replaces {
+            trouble.push(format!("another key signs than before, which was {before}"));
+        }
         for what in &trouble {
             tracing::error!(target: "memgate::audit", what, "the audit log is not as it was left");
         }
@@ -111,6 +117,7 @@ impl Log {
             signer,
             digester,
             clock,
+            closed,
             last,
             signed: Head { seq: 0, hash: Hash::GENESIS },
             trouble,
@@ -175,7 +182,35 @@ impl Log {
     /// `Unavailable` when it cannot be written.
     pub fn write(&mut self, record: &Record<'_>) -> Result<()> {
         self.append(&[record.object(self.clock.now())?], true)?;
-        self.checkpoint()
+        self.close()
+    }
+
+    /// Whether a record could be written now: room for one is taken and given back.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is none.
+    pub fn probe(&mut self) -> Result<()> {
+        let path = self.directory.join("probe");
+        let mut options = OpenOptions::new();
+        let room = regular::open(&path, options.write(true).create(true).truncate(true))
+            .and_then(|mut file| file.write_all(&[b' '; PROBE]).and_then(|()| file.sync_data()));
+        let gone = fs::remove_file(&path);
+        room.and(gone).map_err(unwritable)
+    }
+
+    /// Signs the head as the last one: nothing comes any more until the log is opened again.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be written.
+    pub(in crate::audit) fn close(&mut self) -> Result<()> {
+        self.checkpoint()?;
+        self.write_head(true)
+    }
+
+    fn write_head(&mut self, closed: bool) -> Result<()> {
+        head::write(&self.directory, self.last, closed, &self.signer, self.clock.now())?;
+        self.closed = closed;
+        Ok(())
     }
 
     /// Appends records, all or none. With `durable` they survive a power cut when this returns.
@@ -183,6 +218,10 @@ impl Log {
     /// # Errors
     /// `Unavailable`; then none of them is in the log.
     pub(in crate::audit) fn append(&mut self, objects: &[String], durable: bool) -> Result<()> {
+        if self.closed {
+            // First: a process that dies leaves records behind it, and that is no crime.
+            self.write_head(false)?;
+        }
         if self.file.as_ref().is_some_and(|open| open.length >= self.most()) {
             self.checkpoint()?;
             self.file = None;
@@ -237,7 +276,7 @@ impl Log {
             // A new file begins with a checkpoint.
             self.append(&[], true)?;
         }
-        head::write(&self.directory, self.last, &self.signer, self.clock.now())?;
+        self.write_head(false)?;
         tracing::info!(target: "memgate::audit", head = %self.last, "the audit log was signed");
         Ok(())
     }
@@ -275,13 +314,7 @@ impl Log {
 
 impl Open {
     fn fresh(segment: Segment) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-        let file = options.open(&segment.path)?;
+        let file = regular::open(&segment.path, OpenOptions::new().append(true).create(true))?;
         // What lies there under this name was never told to be written.
         file.set_len(0)?;
         if let Err(error) = sync_parent(&segment.path) {
@@ -292,7 +325,7 @@ impl Open {
     }
 
     fn again(segment: Segment) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).open(&segment.path)?;
+        let file = regular::open(&segment.path, OpenOptions::new().append(true))?;
         let length = file.metadata()?.len();
         Ok(Self { file, segment, length })
     }

@@ -36,6 +36,9 @@ use crate::{
     telemetry::refusals::Layer,
 };
 
+/// So long a disk may take for a record.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Records decisions.
 pub struct Recorder {
     directory: PathBuf,
@@ -79,7 +82,9 @@ impl Receipt {
     /// # Errors
     /// `Unavailable` when it could not be written.
     pub async fn written(self) -> Result<()> {
-        self.0.await.map_err(|_| {
+        // A disk that stands still is one that fails.
+        let written = tokio::time::timeout(PATIENCE, self.0).await;
+        written.ok().and_then(Result::ok).ok_or_else(|| {
             let sentence =
                 "this was done, but the audit log cannot be written; look before you retry";
             Error::new(Kind::Unavailable, sentence)

@@ -10,6 +10,8 @@ use std::{
 const SUFFIX: &str = ".jsonl";
 /// Digits of a segment's name, so that names sort like numbers.
 const DIGITS: usize = 12;
+/// No record has a number like this: a million a second for ten thousand years.
+const MOST: u64 = 1 << 60;
 
 /// One file of records.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +27,8 @@ impl Segment {
         Self { first, path: directory.join(format!("{first:0DIGITS$}{SUFFIX}")) }
     }
 
-    /// Every segment of `directory`, in order. Other files are nobody's business here.
+    /// Every segment of `directory`, in order. What is called otherwise than one would be is nobody's
+    /// business here.
     pub(in crate::audit) fn all(directory: &Path) -> io::Result<Vec<Self>> {
         let mut found = Vec::new();
         let entries = match fs::read_dir(directory) {
@@ -35,11 +38,9 @@ impl Segment {
         for entry in entries {
             let name = entry?.file_name();
             let digits = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
-            let Some(first) = digits.filter(|d| d.len() >= DIGITS).and_then(|d| d.parse().ok())
-            else {
-                continue;
-            };
-            found.push(Self::named(directory, first));
+            let first = digits.and_then(|digits| digits.parse().ok()).filter(|n| *n < MOST);
+            let segment = first.map(|first| Self::named(directory, first));
+            found.extend(segment.filter(|segment| segment.path.file_name() == Some(&name)));
         }
         found.sort();
         Ok(found)
@@ -62,7 +63,14 @@ mod tests {
         for first in [1, 1_000_000_000_000, 2_000] {
             fs::write(Segment::named(directory.path(), first).path, "").unwrap();
         }
-        for other in ["head", "7.jsonl", "signing.pub"] {
+        for other in [
+            "head",
+            "7.jsonl",
+            "signing.pub",
+            "0000000000007.jsonl",
+            "+00000000007.jsonl",
+            "18446744073709551615.jsonl",
+        ] {
             fs::write(directory.path().join(other), "").unwrap();
         }
         let all = Segment::all(directory.path()).unwrap();

@@ -58,7 +58,7 @@ impl Scene {
             log.append(&[self.object(n)], true).unwrap();
             self.clock.advance(Duration::from_secs(1));
         }
-        log.checkpoint().unwrap();
+        log.close().unwrap();
         log.last()
     }
 

@@ -10,7 +10,6 @@ use std::{io, path::Path};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{
     chain::Hash,
@@ -87,10 +86,10 @@ pub fn verify(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Report> {
     // First, so that a log that grows meanwhile is not behind it.
-    let head = head::read(directory, ask.keys)?;
+    let (head, kept) = (head::read(directory, ask.keys)?, head::kept(directory, ask.keys));
     let segments = Segment::all(directory).map_err(Error::unavailable)?;
     let total: u64 = segments.iter().filter_map(|s| s.path.metadata().ok()).map(|m| m.len()).sum();
-    let mut walk = Walk::new(ask, head);
+    let mut walk = Walk::new(ask, head, kept);
     let mut read = 0;
     for (n, segment) in segments.iter().enumerate() {
         let last = n + 1 == segments.len();
@@ -113,18 +112,15 @@ struct Walk<'a> {
     before: Option<Hash>,
     /// The last record that a signature speaks of.
     signed: u64,
-    /// Records up to this one may be missing at the beginning: it is written and signed that they
-    /// went.
+    /// Records up to this one may be missing at the beginning: it is signed that they went.
     pruned: u64,
-    /// The same, and not signed yet.
-    pruning: u64,
     /// Heads that are to be met, and whether they were.
     wanted: Vec<(Head, bool)>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(ask: &'a Ask<'a>, head: Found) -> Self {
-        let written = if let Found::Signed(head) = head { Some(head) } else { None };
+    fn new(ask: &'a Ask<'a>, head: Found, kept: Option<Head>) -> Self {
+        let written = if let Found::Signed { head, .. } = head { Some(head) } else { None };
         let report = Report {
             sound: true,
             files: 0,
@@ -137,9 +133,11 @@ impl<'a> Walk<'a> {
             unsigned: 0,
             faults: Vec::new(),
         };
-        let wanted = written.into_iter().chain(ask.heads.iter().copied());
-        let wanted = wanted.map(|head| (head, head.seq == 0)).collect();
-        Self { ask, report, next: None, before: None, signed: 0, pruned: 0, pruning: 0, wanted }
+        let wanted = written.into_iter().chain(kept).chain(ask.heads.iter().copied());
+        let mut wanted: Vec<_> = wanted.map(|head| (head, head.seq == 0)).collect();
+        // The head and its copy are one most of the time.
+        wanted.dedup();
+        Self { ask, report, next: None, before: None, signed: 0, pruned: 0, wanted }
     }
 
     fn segment(
@@ -214,7 +212,6 @@ impl<'a> Walk<'a> {
             self.report.signatures += 1;
             if checkpoint.signed_by(self.ask.keys) {
                 self.signed = seq;
-                self.pruned = self.pruning;
             } else {
                 let what = "its signature is not good, or of a key that was not named";
                 found.push(what.to_owned());
@@ -238,7 +235,7 @@ impl<'a> Walk<'a> {
             self.fault(segment, Some(line), Some(seq), what);
         }
         self.note(frame);
-        self.next = Some(seq + 1);
+        self.next = Some(seq.saturating_add(1));
         self.before = Some(frame.hash);
     }
 
@@ -254,12 +251,8 @@ impl<'a> Walk<'a> {
         if self.report.from.is_none() {
             self.report.from = self.report.until;
         }
-        if frame.body.contains("\"event\":\"pruned\"")
-            && let Some(Value::Object(members)) = frame.value()
-            && members.get("event").is_some_and(|event| event == "pruned")
-            && let Some(through) = members.get("through").and_then(Value::as_u64)
-        {
-            self.pruning = self.pruning.max(through);
+        if let Some(through) = frame.pruned().and_then(|pruned| pruned.through(self.ask.keys)) {
+            self.pruned = self.pruned.max(through);
         }
     }
 
@@ -276,7 +269,14 @@ impl<'a> Walk<'a> {
                 let what = "is damaged, or signed with a key that was not named";
                 self.report.faults.push(end(what.to_owned()));
             }
-            Found::Signed(_) => {}
+            Found::Signed { head, closed: true } if head.seq < last && !self.ask.growing => {
+                let what = format!(
+                    "the log was closed with record {}, and others were added behind it",
+                    head.seq
+                );
+                self.report.faults.push(end(what));
+            }
+            Found::Signed { .. } => {}
         }
         for (wanted, met) in &self.wanted {
             let what = if wanted.seq > last {

@@ -248,7 +248,7 @@ impl Rotate {
     fn run(self, sources: &Sources, printer: &Printer) -> Result<(), Failure> {
         is_free(self.out.as_deref())?;
         let (record, secret) = Registrar::open(sources)?.rotate_key(&self.id, self.overlap)?;
-        let until = cell(&record, "old_secret_until");
+        let until = cell(&record, "old_works_until");
         match &self.out {
             None => show(record, &secret, "renewed", self.json, printer)?,
             Some(path) => keep(path, &record, &secret, "renewed", self.json, printer)?,
@@ -352,7 +352,7 @@ fn card(key: &Value, now: Timestamp) -> Card {
         ("acts as", "act_as"),
         ("made", "created_at"),
         ("expires", "expires_at"),
-        ("old secret", "old_secret_until"),
+        ("old secret", "old_works_until"),
         ("attention", "attention"),
     ] {
         lines.push((name, cell(key, field)));

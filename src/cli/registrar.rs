@@ -95,7 +95,7 @@ impl Registrar {
         match self {
             Self::Running(client) => client.post("/admin/tenants", &json!({ "label": label })),
             Self::Direct(direct) => {
-                let made = direct.registry.tenants.create(label);
+                let made = || direct.registry.tenants.create(label);
                 let id = |tenant: &Tenant| tenant.id.to_string();
                 record(&direct.recorded(Action::TenantCreate, id, made)?)
             }
@@ -138,7 +138,7 @@ impl Registrar {
         match self {
             Self::Running(client) => with_secret(client.post("/admin/keys", &wish.body()?)?),
             Self::Direct(direct) => {
-                let made = make_key(&direct.registry, wish);
+                let made = || make_key(&direct.registry, wish);
                 let id = |(key, _): &(Arc<Key>, Secret)| key.record.id.to_string();
                 let (key, secret) = direct.recorded(Action::KeyCreate, id, made)?;
                 Ok((key_record(&key, direct.clock.now())?, secret))
@@ -158,8 +158,10 @@ impl Registrar {
                 with_secret(client.post(&format!("/admin/keys/{id}/rotate"), &body)?)
             }
             Self::Direct(direct) => {
-                let rotated = direct.registry.keys.rotate(id, overlap);
-                let rotated = rotated.and_then(|r| r.ok_or_else(|| Error::not_found("key")));
+                let rotated = || {
+                    let rotated = direct.registry.keys.rotate(id, overlap)?;
+                    rotated.ok_or_else(|| Error::not_found("key"))
+                };
                 let (key, secret) =
                     direct.recorded(Action::KeyRotate, |_| id.to_string(), rotated)?;
                 Ok((key_record(&key, direct.clock.now())?, secret))
@@ -175,9 +177,11 @@ impl Registrar {
         match self {
             Self::Running(client) => client.delete(&format!("/admin/keys/{id}")),
             Self::Direct(direct) => {
-                let done = direct.registry.keys.revoke(id).and_then(|was_there| {
-                    was_there.then_some(()).ok_or_else(|| Error::not_found("key"))
-                });
+                let done = || {
+                    direct.registry.keys.revoke(id).and_then(|was_there| {
+                        was_there.then_some(()).ok_or_else(|| Error::not_found("key"))
+                    })
+                };
                 direct.recorded(Action::KeyRevoke, |()| id.to_string(), done)
             }
         }

@@ -53,16 +53,17 @@
 //! beginning of each file and at the end of the process a record of the event `checkpoint` signs
 //! the line before it with Ed25519, over the text
 //! `memgate audit checkpoint v1\n<seq>\n<hash>\n<time>\n`. The last head is kept apart in
-//! `<data>/audit/head`, signed over the same text with `head` in the place of `checkpoint`, so that
-//! nobody can make the one out of the other, and is told to the log of the process and in `/admin/stats` (`audit.head`).
+//! `<data>/audit/head` and in a copy beside the directory, `<data>/audit.head`, signed over the same
+//! text with another word in the place of `checkpoint`: `head` while memgate runs, `end` when it has
+//! stopped and nothing may come behind it, so that nobody can make the one out of the other. It is told to the log of the process and in `/admin/stats` (`audit.head`).
 //!
 //! `memgate audit verify` reads all of it, also while it grows, and names file, line and record of
 //! everything that was changed, removed, moved, doubled, forged or cut off. A start looks at the
 //! last file and the head; what does not fit is told, becomes a record itself, and numbering goes
 //! on behind the highest number that was signed, so that a restart heals nothing.
 //!
-//! What it cannot do by itself: whoever can write the directory can put an older copy of all of it
-//! back, or write the records since the last signature anew (a minute, at most 2,024 records; more
+//! What it cannot do by itself: whoever can write the data directory can put an older copy of all of
+//! it back, or write the records since the last signature anew (a minute, at most 2,024 records; more
 //! without a signature is a fault); who also holds the key can make everything anew. So keep,
 //! somewhere else,
 //! - a copy of `signing.pub` (or set `audit.signing_key` to a key that lies elsewhere), for
@@ -74,8 +75,8 @@
 //!
 //! A file is followed by the next when it reaches `audit.segment_bytes`. Files whose last record is
 //! older than `audit.keep` (400 days) go, and the oldest ones while all together are larger than
-//! `audit.max_bytes` (16 GiB); a record of the event `pruned` says up to where, so that
-//! `verify` can tell that from a theft. Removing files by hand shows as one.
+//! `audit.max_bytes` (16 GiB; a key that uses all of the default rate makes some 450 MB a day); a
+//! signed record of the event `pruned` says up to where, so that `verify` can tell that from a theft. Removing files by hand shows as one.
 //!
 //! ```text
 //! memgate audit tail --outcome denied --since 24h

@@ -376,7 +376,7 @@ fn i9_an_old_secret_and_what_it_has_open_end_with_the_overlap() {
     let kept = new.session().stream();
     let status = |caller: &Caller| caller.rpc("tools/list", json!({})).http.status;
     let shown = world.operator().get(&format!("/admin/keys/{}", key.id)).json();
-    assert!(shown["old_secret_until"].is_string() || status(&key.caller) == 401, "{shown}");
+    assert!(shown["old_works_until"].is_string() || status(&key.caller) == 401, "{shown}");
     wait_until(|| (status(&key.caller) == 401).then_some(())).expect("it ends");
     let ended = now();
     stream.rest().expect("the stream is closed by the server");

@@ -31,6 +31,8 @@ pub(super) struct Recovered {
     pub(super) segment: Option<Segment>,
     /// A record that was cut off in the middle.
     pub(super) torn: Option<String>,
+    /// The log was closed, and its head says so.
+    pub(super) closed: bool,
     /// What is not as it was left.
     pub(super) trouble: Vec<String>,
 }
@@ -45,25 +47,29 @@ impl Recovered {
 /// Looks at the log in `directory`.
 pub(super) fn look(directory: &Path, keys: &[PublicKey], had_log: bool) -> Result<Recovered> {
     let mut segments = Segment::all(directory).map_err(Error::unavailable)?;
-    let head = head::read(directory, keys)?;
+    let (head, kept) = (head::read(directory, keys)?, head::kept(directory, keys));
     let nothing = Head { seq: 0, hash: Hash::GENESIS };
-    let mut found = Recovered { last: nothing, segment: None, torn: None, trouble: Vec::new() };
-    let signed = match head {
-        Found::Signed(head) => Some(head),
-        Found::Missing => None,
-        Found::Damaged => {
-            found.trouble.push("the file `head` is damaged, or signed with another key".to_owned());
-            None
-        }
-    };
-    let mut at_head = None;
+    let closed = matches!(head, Found::Signed { closed: true, .. });
+    let mut found =
+        Recovered { last: nothing, segment: None, torn: None, closed, trouble: Vec::new() };
+    let own = if let Found::Signed { head, .. } = head { Some(head) } else { None };
+    // The one that speaks of more; the copy lies where who can write only the log cannot.
+    let signed = own.into_iter().chain(kept).max_by_key(|head| head.seq);
+    if head == Found::Damaged {
+        found.trouble.push("the file `head` is damaged, or signed with another key".to_owned());
+    } else if signed != own {
+        found.trouble.push("the file `head` is gone, or older than its copy".to_owned());
+    }
     // The process may have died between making a file and writing to it.
     while let Some(empty) = segments.pop_if(|last| is_empty(last)) {
         fs::remove_file(&empty.path).map_err(Error::unavailable)?;
     }
+    let mut at_head = None;
     if let Some(segment) = segments.pop() {
-        at_head = read(&segment, signed, &mut found).map_err(Error::unavailable)?;
-        if head == Found::Missing {
+        at_head = read(&segment, signed, &mut found).map_err(|e| {
+            Error::unavailable(format!("{} in the audit log cannot be read: {e}", segment.name()))
+        })?;
+        if head == Found::Missing && found.trouble.is_empty() {
             found.trouble.push("the file `head` is gone".to_owned());
         }
         found.segment = found.trouble.is_empty().then_some(segment);
@@ -71,16 +77,23 @@ pub(super) fn look(directory: &Path, keys: &[PublicKey], had_log: bool) -> Resul
         found.trouble.push("there was a log here, and all of it is gone".to_owned());
     }
     let Some(signed) = signed else { return Ok(found) };
-    if signed.seq > found.last.seq {
+    let last = found.last.seq;
+    if signed.seq > last {
         found.trouble.push(format!(
-            "the log ends at record {}, and record {} was written and signed: its end was cut off",
-            found.last.seq, signed.seq
+            "the log ends at record {last}, and record {} was written and signed: its end was cut off",
+            signed.seq
         ));
         (found.last, found.segment) = (signed, None);
     } else if at_head.is_some_and(|hash| hash != signed.hash) {
         found.trouble.push(format!("record {} is not the one that was signed", signed.seq));
-        found.segment = None;
-        found.last.hash = signed.hash;
+        (found.last.hash, found.segment) = (signed.hash, None);
+    } else if closed && signed.seq < last {
+        found.trouble.push(format!(
+            "records were added behind record {}, at which the log was closed",
+            signed.seq
+        ));
+        // What comes next hangs on what was signed, so that nothing ever makes them good.
+        (found.last.hash, found.segment) = (signed.hash, None);
     }
     Ok(found)
 }

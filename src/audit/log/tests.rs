@@ -3,7 +3,7 @@
 use std::{fs, io::Write as _, time::Duration};
 
 use super::*;
-use crate::audit::testing::Scene;
+use crate::{audit::testing::Scene, domain::random::OsEntropy};
 
 #[test]
 fn the_next_run_goes_on_where_the_last_one_ended() {
@@ -70,6 +70,97 @@ fn i10_a_start_does_not_heal_what_was_done_to_the_log() {
         assert!(!report.sound, "{how}");
         assert!(scene.open().trouble().is_empty(), "it is told once");
     }
+}
+
+/// Who can write the directory, and no other, and waits for the next start to sign what he wrote.
+#[test]
+fn i10_a_start_signs_nothing_that_was_added_behind_the_end() {
+    let scene = Scene::new();
+    let last = scene.write(0..4);
+    let (path, mut text) = (scene.segments()[0].path.clone(), String::new());
+    let object = r#"{"time":"2026-07-28T12:00:00Z","event":"call","what":"forged"}"#;
+    chain::link(&mut text, &last.hash, &frame::body(last.seq + 1, object));
+    let whole = fs::read_to_string(&path).unwrap() + &text;
+    fs::write(&path, whole).unwrap();
+    assert!(!scene.verify().sound);
+    let log = scene.open();
+    assert!(log.trouble()[0].contains("added behind"), "{:?}", log.trouble());
+    drop(log);
+    for run in 1..3 {
+        scene.write(4..6);
+        assert!(!scene.verify().sound, "after {run} more");
+    }
+}
+
+#[test]
+fn a_crash_is_no_forgery() {
+    let scene = Scene::new();
+    scene.write(0..3);
+    let mut log = scene.open();
+    log.append(&[scene.object(3)], true).unwrap();
+    drop(log);
+    let log = scene.open();
+    assert!(log.trouble().is_empty(), "{:?}", log.trouble());
+    drop(log);
+    assert!(scene.verify().sound, "{:?}", scene.verify());
+}
+
+#[test]
+fn i10_an_emptied_directory_and_an_older_head_are_missed_by_the_copy() {
+    let scene = Scene::new();
+    scene.write(0..2);
+    let older = fs::read(scene.directory().join("head")).unwrap();
+    let lines = scene.lines();
+    scene.write(2..6);
+    // Only the head and the end of the log are put back.
+    scene.put_lines(&lines);
+    fs::write(scene.directory().join("head"), older).unwrap();
+    assert!(!scene.verify().sound);
+    assert!(!scene.open().trouble().is_empty());
+
+    let scene = Scene::new();
+    let last = scene.write(0..3);
+    let key = scene.temp.path().join("key.pem");
+    fs::copy(scene.directory().join("signing.key"), &key).unwrap();
+    fs::remove_dir_all(scene.directory()).unwrap();
+    let settings = config::audit::Audit { signing_key: Some(key), ..scene.settings.clone() };
+    let log = Log::at(scene.directory(), &settings, scene.clock.clone(), &OsEntropy).unwrap();
+    assert!(!log.trouble().is_empty());
+    assert!(log.last().seq > last.seq);
+    drop(log);
+    assert!(!scene.verify().sound);
+}
+
+#[test]
+fn another_key_than_before_is_told() {
+    let scene = Scene::new();
+    scene.write(0..2);
+    fs::remove_file(scene.directory().join("signing.key")).unwrap();
+    let log = scene.open();
+    assert!(log.trouble().iter().any(|what| what.contains("another key")), "{:?}", log.trouble());
+}
+
+#[test]
+fn i11_a_pipe_or_a_link_stops_nobody() {
+    let scene = Scene::new();
+    let last = scene.write(0..2);
+    let elsewhere = scene.temp.path().join("elsewhere");
+    fs::write(&elsewhere, "precious").unwrap();
+    for n in 1..4 {
+        let path = Segment::named(&scene.directory(), last.seq + n).path;
+        if n == 2 {
+            std::os::unix::fs::symlink(&elsewhere, path).unwrap();
+        } else {
+            let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+            rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0)
+                .unwrap();
+        }
+    }
+    let told = scene.verify();
+    assert!(!told.sound && told.faults.iter().any(|f| f.what.contains("regular")), "{told:?}");
+    let refused = Log::at(scene.directory(), &scene.settings, scene.clock.clone(), &OsEntropy);
+    assert!(refused.unwrap_err().to_string().contains(".jsonl"), "it names the file");
+    assert_eq!(fs::read_to_string(elsewhere).unwrap(), "precious");
 }
 
 #[test]

@@ -41,7 +41,10 @@ impl Writer {
             }
             self.write();
             if closing {
-                self.sign();
+                if let Err(error) = self.log.close() {
+                    self.failed(&error);
+                }
+                self.tell();
                 self.queue.closed(self.pending.len());
                 return;
             }

@@ -35,7 +35,7 @@ struct Wanted {
     limit: Option<usize>,
     #[serde(default)]
     format: Format,
-    key: Option<String>,
+    key_id: Option<String>,
     tenant: Option<String>,
     action: Option<String>,
     what: Option<String>,
@@ -67,12 +67,22 @@ pub(in crate::http) async fn show(
     let wanted = Query::<Wanted>::try_from_uri(request.uri()).map_err(|_| {
         Error::bad_input(
             "a parameter is unknown or has no such value; there are limit, format (json, jsonl, \
-             csv), key, tenant, action, what, outcome, request, since and until (times like \
+             csv), key_id, tenant, action, what, outcome, request, since and until (times like \
              2026-07-28T12:00:00Z)",
         )
     })?;
-    let Query(Wanted { limit, format, key, tenant, action, what, outcome, request, since, until }) =
-        wanted;
+    let Query(Wanted {
+        limit,
+        format,
+        key_id: key,
+        tenant,
+        action,
+        what,
+        outcome,
+        request,
+        since,
+        until,
+    }) = wanted;
     let limit = limit.unwrap_or(USUAL);
     if limit > MOST {
         let sentence = format!("`limit` is at most {MOST}; `memgate audit export` has no limit");

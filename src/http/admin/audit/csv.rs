@@ -53,7 +53,9 @@ fn cell(value: Option<&Value>) -> String {
         }
         Some(other) => other.to_string(),
     };
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    // Spreadsheets look behind blanks, and take the wide forms of these signs for them.
+    let signs = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+    let is_formula = text.trim_start().starts_with(signs) || text.starts_with(['\t', '\r', '\n']);
     let apostrophe = if is_formula { "'" } else { "" };
     format!("\"{apostrophe}{}\"", text.replace('"', "\"\""))
 }
@@ -71,6 +73,8 @@ mod tests {
             (json!("@SUM(1)"), r#""'@SUM(1)""#),
             (json!("+1"), r#""'+1""#),
             (json!("-1"), r#""'-1""#),
+            (json!("\u{a0}=1"), "\"'\u{a0}=1\""),
+            (json!("＝1"), r#""'＝1""#),
             (json!("a\",=b"), r#""a"",=b""#),
             (json!(["a", "b"]), r#""a b""#),
             (json!(7), r#""7""#),
