@@ -61,7 +61,9 @@ class Run:
     def with_clients(self):
         """A deployment that asks for client certificates."""
         if not self.certified:
-            directory = self.plain().directory
+            # Its own: the other world with a certificate would take a new one of the same name.
+            directory = self.plain().directory / "certified"
+            directory.mkdir()
             paths, clients = tls.certificate(directory), tls.Clients(directory)
             self.certified = self.world(tls.settings(paths) | clients.settings(), paths, clients=clients)
         return self.certified
