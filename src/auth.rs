@@ -17,7 +17,7 @@ mod verifier;
 pub use certificate::ClientCertificate;
 pub use credential::Credential;
 pub use principal::Principal;
-pub use scheme::{Origin, Via};
+pub use scheme::{Origin, Rejection, Via};
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
@@ -28,7 +28,7 @@ use self::{
     cache::Verified,
     certificate::{Trust, grant::Rules},
     scheme::{
-        Attempt, Presented, Reason, Rejection, Scheme, api_key::ApiKeys, certificate::Certificates,
+        Attempt, Presented, Reason, Scheme, api_key::ApiKeys, certificate::Certificates,
         local::Local, open::Open, token::Tokens,
     },
     token::source::IssuerStatus,
@@ -125,7 +125,8 @@ impl Authenticator {
     ///
     /// # Errors
     /// `BadInput` for more than one credential, or one in the URL; `Unauthenticated` for none or
-    /// a bad one, whatever is wrong with it; `LimitReached` instead, when too many bad ones came
+    /// a bad one, whatever is wrong with it; `Forbidden` for a good one that opens nothing. Behind
+    /// these is the [`Rejection`], for the record. `LimitReached` instead, when too many bad ones came
     /// from this address or for this key; `Overloaded` when too many keys are being verified.
     pub async fn authenticate(&self, parts: &Parts, origin: Origin<'_>) -> Result<Principal> {
         // INVARIANT I1: of the whole request, only this credential is looked at.
@@ -138,7 +139,7 @@ impl Authenticator {
                 Attempt::Accepted(principal, _) if self.is_contradicted(origin, &principal) => {
                     let key = Some(principal.key_id().clone());
                     let rejection = Rejection { reason: Reason::Certificate, key };
-                    return Err(self.reject(origin.address, &rejection));
+                    return Err(self.reject(origin.address, rejection));
                 }
                 Attempt::Accepted(principal, outcome) => {
                     // SECURITY: the one place where a key's addresses and hours hold, whichever
@@ -150,10 +151,10 @@ impl Authenticator {
                     };
                     let key = Some(principal.key_id().clone());
                     let rejection = Rejection { reason: Reason::Outside(outside), key };
-                    return Err(self.reject(origin.address, &rejection));
+                    return Err(self.reject(origin.address, rejection));
                 }
                 Attempt::Rejected(rejection) => {
-                    return Err(self.reject(origin.address, &rejection));
+                    return Err(self.reject(origin.address, rejection));
                 }
             }
         }
@@ -161,7 +162,7 @@ impl Authenticator {
         Err(unauthenticated())
     }
 
-    fn reject(&self, address: IpAddr, rejection: &Rejection) -> Error {
+    fn reject(&self, address: IpAddr, rejection: Rejection) -> Error {
         self.stats.auth(AuthOutcome::Rejected);
         self.refuse(address, rejection)
     }
@@ -207,7 +208,7 @@ impl Authenticator {
     /// out by sending bad ones from the same address, or by naming its id. The costly step is
     /// guarded by the tag, the bounded pool and the memory of wrong texts instead.
     /// Test: `bad_keys_are_limited_and_the_good_one_beside_them_is_not`.
-    fn refuse(&self, address: IpAddr, rejection: &Rejection) -> Error {
+    fn refuse(&self, address: IpAddr, rejection: Rejection) -> Error {
         let key = rejection.key.as_ref();
         let decision = self.rates.may_attempt(address, key);
         if !decision.allowed {
@@ -216,11 +217,12 @@ impl Authenticator {
             return Error::new(
                 Kind::LimitReached(decision.reached()),
                 format!("too many bad credentials; retry in {} s", whole_seconds(retry_after)),
-            );
+            )
+            .caused_by(rejection);
         }
         self.rates.failed(address, key);
-        tracing::debug!(reason = %rejection.reason, key = key.map(tracing::field::display), %address, "credential refused");
-        unauthenticated()
+        tracing::debug!(reason = rejection.reason(), key = key.map(tracing::field::display), %address, "credential refused");
+        unauthenticated().caused_by(rejection)
     }
 }
 

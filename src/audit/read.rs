@@ -19,7 +19,7 @@ use crate::domain::{Error, Result};
 /// Which records fit. What is not said does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// This key.
+    /// This key, or a refused credential that claimed to be it.
     pub key: Option<String>,
     /// This tenant, by its id or its label: of the caller, or what it was about.
     pub tenant: Option<String>,
@@ -84,7 +84,7 @@ impl Filter {
         in_time
             && of_tenant
             && (self.checkpoints || record["event"] != "checkpoint")
-            && is("/who/key", &self.key)
+            && (is("/who/key", &self.key) || is("/who/claimed", &self.key))
             && is("/action", &self.action)
             && is("/what", &self.what)
             && is("/outcome", &self.outcome)

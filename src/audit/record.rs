@@ -97,6 +97,10 @@ pub struct Who<'a> {
     /// The key's public id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<&'a str>,
+    /// The id of the key, token's holder or certificate's holder that a refused credential named
+    /// or belonged to. A mere claim: whoever knows an id can send it with a wrong secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<&'a str>,
     /// Agent or operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
@@ -124,6 +128,7 @@ impl<'a> Who<'a> {
         let tenant = principal.tenant();
         Self {
             key: Some(principal.key_id().as_str()),
+            claimed: None,
             role: Some(principal.role()),
             tenant: tenant.map(|tenant| tenant.id.as_str()),
             label: tenant.map(|tenant| tenant.label.as_str()),

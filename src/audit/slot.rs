@@ -8,6 +8,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use super::Outcome;
+
 /// Who records a request, and what is known of it meanwhile.
 #[derive(Debug, Clone, Default)]
 pub struct Slot(Arc<Inner>);
@@ -16,6 +18,7 @@ pub struct Slot(Arc<Inner>);
 struct Inner {
     claimed: AtomicBool,
     method: OnceLock<&'static str>,
+    failed: OnceLock<Outcome>,
 }
 
 impl Slot {
@@ -40,6 +43,18 @@ impl Slot {
     #[must_use]
     pub fn method(&self) -> Option<&'static str> {
         self.0.method.get().copied()
+    }
+
+    /// The message was answered with an error, whatever the HTTP status says: JSON-RPC has most of
+    /// its errors inside a 200. What was said first stays.
+    pub fn failed(&self, outcome: Outcome) {
+        let _ = self.0.failed.set(outcome);
+    }
+
+    /// The same.
+    #[must_use]
+    pub fn failure(&self) -> Option<Outcome> {
+        self.0.failed.get().copied()
     }
 }
 

@@ -22,7 +22,7 @@ use async_trait::async_trait;
 
 use super::{Credential, Principal, certificate::ClientCertificate, token::flaw::Flaw};
 use crate::{
-    domain::{Result, bounds::Outside, key::KeyId},
+    domain::{Error, Result, bounds::Outside, key::KeyId},
     telemetry::stats::AuthOutcome,
 };
 
@@ -64,13 +64,48 @@ pub(in crate::auth) enum Attempt {
     Rejected(Rejection),
 }
 
-/// Why a credential is no good: for the log, never for the caller.
-#[derive(Debug)]
-pub(in crate::auth) struct Rejection {
+/// Why a credential is no good: for the operator, never for the caller. It is the cause of the
+/// error that the caller gets, so it travels with it and stays inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
     pub(in crate::auth) reason: Reason,
     /// The id that the credential claims.
     pub(in crate::auth) key: Option<KeyId>,
 }
+
+impl Rejection {
+    /// The rejection behind an error, if it is one.
+    #[must_use]
+    pub fn behind(error: &Error) -> Option<&Self> {
+        std::error::Error::source(error)?.downcast_ref()
+    }
+
+    /// Why, in words of ours. INVARIANT I5: none of them is the client's.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        self.reason.as_str()
+    }
+
+    /// Whose credential it says it is. Well formed, and otherwise a claim.
+    #[must_use]
+    pub fn claimed(&self) -> Option<&KeyId> {
+        self.key.as_ref()
+    }
+
+    /// INVARIANT I4: the holder of a good token or certificate that opens nothing reads `said`,
+    /// whether the tenant is not there or not allowed.
+    pub(in crate::auth) fn nowhere(holder: Option<KeyId>, said: &'static str) -> Error {
+        Error::forbidden(said).caused_by(Self { reason: Reason::Nowhere, key: holder })
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+impl std::error::Error for Rejection {}
 
 /// The kinds of no good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,22 +123,25 @@ pub(in crate::auth) enum Reason {
     Certificate,
     /// A good key, outside of its bounds.
     Outside(Outside),
+    /// A good token or certificate of somebody who has no memory here.
+    Nowhere,
     /// A token, and what is wrong with it.
     Token(Flaw),
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unusable => "unusable",
-            Self::Malformed => "malformed",
-            Self::Unknown => "unknown",
-            Self::Gone => "gone",
+impl Reason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Unusable => "no scheme that is known",
+            Self::Malformed => "not a key",
+            Self::Unknown => "no such key, or not its secret",
+            Self::Gone => "revoked or expired",
             Self::Certificate => "client certificate",
             Self::Outside(Outside::Address) => "used from outside its networks",
             Self::Outside(Outside::Hours) => "used outside its hours",
-            Self::Token(flaw) => return fmt::Display::fmt(flaw, f),
-        })
+            Self::Nowhere => "opens no memory here",
+            Self::Token(flaw) => flaw.as_str(),
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Every decision leaves one record in `<data>/audit/`: what was allowed, denied, refused, limited,
 //! failed or abandoned half-way, for agents, operators, strangers and commands without a server.
-//! What anybody may read and was given (health, metadata, a preflight) is no decision.
+//! What anybody may read and was given (health, metadata, a preflight) is no decision. A call that
+//! looks into several tenants (`list_users` with `act_as`) is a decision about each of them, with a
+//! record for each under the one request id.
 //!
 //! ## What a record holds
 //!
@@ -20,10 +22,25 @@
 //! | `seq` | the number of the record, without a gap |
 //! | `event` | `call` (something done with a memory), `request` (any other request), `command` (without a server), `start`, `stop`, `reload`, `repeated`, `checkpoint`, `pruned` |
 //! | `who` | key, role, tenant, for tokens and certificates the `subject`; `client` is what the client says of itself and nobody has checked |
+//! | `who.claimed` | of a refused credential: the id that it names, or whose it would have been. Ids are no secrets, so this says whom to ask and not who it was |
 //! | `what` | the tool, the method, or the route's pattern |
 //! | `arguments` | the names of declared arguments and a digest of each value |
 //! | `target` | the key, tenant or session that was made, changed or ended |
 //! | `outcome`, `layer`, `policies` | what came of it, who said no, which policies decided |
+//! | `detail` | more, in fixed words: why a credential was refused (`used from outside its networks`, `revoked or expired`, `token audience`) |
+//!
+//! | outcome | it was |
+//! |---|---|
+//! | `allowed` | permitted and done |
+//! | `denied` | forbidden by role, scope or policy, or a tool that there is and that this key does not see (layer `tool`) |
+//! | `unauthenticated` | without a good credential |
+//! | `limited` | one too many |
+//! | `refused` | permitted, and breaks a rule or is about what is not there; JSON-RPC errors inside a 200 too (layer `protocol`) |
+//! | `failed` | permitted, and something broke or took too long |
+//! | `abandoned` | permitted, and the caller went away; what it may have changed is written at once |
+//!
+//! The caller of a refused credential reads the one 401, and of a tool out of its sight that there
+//! is no such tool; only the record tells them apart.
 //!
 //! Never in it: a memory, a search text, a credential, an argument's value or undeclared name, a
 //! path or a query. A digest is HMAC-SHA-256 under the key in `digest.key`, cut to 128 bits: who

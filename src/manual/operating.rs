@@ -81,7 +81,10 @@
 //!   is an unknown one: in lists, counts, resources, completions, for updates and deletes. The store
 //!   holds to it, by the permit, so no tool can forget to. The order of answers follows from the
 //!   memories in reach alone. What is left of the others is time: a search takes longer where a word
-//!   stands in very many memories.
+//!   stands in very many memories. Tags sort memories and are no wall between writers: the key may
+//!   give what it stores other tags as well, and so put it before other keys' eyes, and may take
+//!   tags that are not its own off what is in its reach, and so out of theirs. Apps that must not
+//!   do that to each other belong into tenants of their own.
 //! - **from** (`--from`): networks or addresses, after trusted proxies. From elsewhere the key is a
 //!   wrong key, and counts as one.
 //! - **hours** (`--hours "mon-fri 08:00-18:00 Europe/Berlin"`): days, hours and a zone of the IANA

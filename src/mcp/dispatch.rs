@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use self::ending::{Ending, Told};
 use super::{listing::USER_ID, visit::Visit};
 use crate::{
-    audit::Recorder,
+    audit::{Outcome, Recorder},
     auth::Principal,
     config::Settings,
     domain::{
@@ -99,9 +99,9 @@ impl Dispatch {
         let principal = &visit.known().principal;
         let (packs, acts) = (principal.packs(), !principal.act_as().is_empty());
         let is_seen = |spec: &ToolSpec| spec.is_seen(packs, acts, principal.bounds());
-        let tool = self.catalogue.get(name).filter(|tool| is_seen(tool.spec()));
-        let Some(tool) = tool else {
-            self.unknown(visit);
+        let there = self.catalogue.get(name);
+        let Some(tool) = there.filter(|tool| is_seen(tool.spec())) else {
+            self.unseen(visit, there.map(|tool| tool.spec()));
             return None;
         };
         let (spec, told) = (tool.spec(), Told::default());
@@ -144,7 +144,7 @@ impl Dispatch {
         let store = self.open(principal, spec.tool_name(), spec.action, &tenant, told).await?;
         let context = Context {
             store,
-            others: self.others(principal, spec).await,
+            others: self.others(visit, spec).await,
             tenant: tenant.label,
             author: Author { key: principal.key_id().clone(), client: visit.client().clone() },
             clock: Arc::clone(&self.means.clock),
@@ -199,12 +199,15 @@ impl Dispatch {
     }
 
     /// The other tenants in the key's reach. One that policy forbids, that is gone or that does
-    /// not open is left out: it must not break the answer about the others (I11).
+    /// not open is left out: it must not break the answer about the others (I11). INVARIANT I10:
+    /// each of them is a decision, with a record of its own
+    /// (`i10_every_tenant_that_is_looked_into_is_on_record`).
     async fn others(
         &self,
-        principal: &Principal,
+        visit: &Visit,
         spec: &ToolSpec,
     ) -> Vec<(TenantLabel, Arc<dyn TenantStore>)> {
+        let principal = &visit.known().principal;
         let mut others = Vec::new();
         if !spec.needs_act_as {
             return others;
@@ -212,7 +215,15 @@ impl Dispatch {
         for label in principal.act_as() {
             let Some(tenant) = self.means.tenants.by_label(label) else { continue };
             let told = Told::default();
-            match self.open(principal, spec.tool_name(), spec.action, &tenant, &told).await {
+            let opened = self.open(principal, spec.tool_name(), spec.action, &tenant, &told).await;
+            if let Some(why) = opened.as_ref().err().and_then(reason) {
+                let resource = Some(Resource::Tenant(tenant.id.clone()));
+                told.refused(&Why { resource, ..why });
+            }
+            let outcome =
+                opened.as_ref().map_or_else(|e| Outcome::of(e.kind()), |_| Outcome::Allowed);
+            Ending::new(self, visit, spec.name, spec.action, &told).decided(outcome);
+            match opened {
                 Ok(store) => others.push((tenant.label, store)),
                 Err(error) => tracing::warn!(%error, tenant = %label, "a tenant was left out"),
             }
@@ -266,16 +277,22 @@ impl Dispatch {
         result
     }
 
-    /// A tool that this caller does not see. Its name is the caller's, and is not kept (I5).
-    fn unknown(&self, visit: &Visit) {
+    /// A tool that this caller does not see. The caller is told the same whether there is one
+    /// (I4); the record tells who reaches for `there`, which is out of its bounds, from who errs.
+    /// A name that is none of ours is the caller's, and is not kept (I5).
+    fn unseen(&self, visit: &Visit, there: Option<&ToolSpec>) {
+        let why = Why::new(Layer::Tool, "this key sees no tool of that name");
         let told = Told::default();
-        told.refused(Layer::Tool, Vec::new());
-        Ending::new(self, visit, "unknown tool", Action::Connect, &told).refused();
-        self.note(visit, None, Why::new(Layer::Tool, "this key sees no tool of that name"));
+        told.refused(&why);
+        let (what, action, outcome) = match there {
+            Some(spec) => (spec.name, spec.action, Outcome::Denied),
+            None => ("unknown tool", Action::Connect, Outcome::Refused),
+        };
+        Ending::new(self, visit, what, action, &told).decided(outcome);
+        self.note(visit, there.map(|spec| spec.name), why);
     }
 
-    /// Keeps why a call was refused or failed. What is not there, or was changed by somebody
-    /// else meanwhile, is an answer and no refusal.
+    /// Keeps why a call was refused or failed.
     fn explain(
         &self,
         visit: &Visit,
@@ -284,25 +301,8 @@ impl Dispatch {
         error: &Error,
         told: &Told,
     ) {
-        let why = match (Denial::behind(error), error.kind()) {
-            (Some(denial), _) => Why {
-                rules: denial.because.clone(),
-                resource: Some(denial.resource.clone()),
-                ..Why::new(Layer::ToolPolicy, denial.sentence())
-            },
-            (None, Kind::NotFound | Kind::Conflict) => return,
-            (None, Kind::BadInput | Kind::TooLarge) => {
-                Why::new(Layer::Arguments, error.public().to_owned())
-            }
-            (None, Kind::Forbidden | Kind::Unauthenticated) => {
-                Why::new(Layer::Arguments, "a tenant that this key may not name")
-            }
-            (None, Kind::LimitReached { .. }) => {
-                Why::new(Layer::ToolLimit, "too many tool calls of this key")
-            }
-            (None, _) => Why::new(Layer::Failure, "the call failed; the log says more"),
-        };
-        told.refused(why.layer, why.rules.clone());
+        let Some(why) = reason(error) else { return };
+        told.refused(&why);
         let own = || visit.known().principal.tenant().map(|t| Resource::Tenant(t.id.clone()));
         let resource = why.resource.clone().or_else(own);
         self.note(visit, Some(what), Why { action: Some(action), resource, ..why });
@@ -320,6 +320,29 @@ impl Dispatch {
         let now = self.means.clock.now();
         self.means.stats.refusals.note(&known.request_id, now, why, None, asked);
     }
+}
+
+/// Why, where it is a refusal or a fault. What is not there, or was changed by somebody else
+/// meanwhile, is an answer and no refusal.
+fn reason(error: &Error) -> Option<Why> {
+    Some(match (Denial::behind(error), error.kind()) {
+        (Some(denial), _) => Why {
+            rules: denial.because.clone(),
+            resource: Some(denial.resource.clone()),
+            ..Why::new(Layer::ToolPolicy, denial.sentence())
+        },
+        (None, Kind::NotFound | Kind::Conflict) => return None,
+        (None, Kind::BadInput | Kind::TooLarge) => {
+            Why::new(Layer::Arguments, error.public().to_owned())
+        }
+        (None, Kind::Forbidden | Kind::Unauthenticated) => {
+            Why::new(Layer::Arguments, "a tenant that this key may not name")
+        }
+        (None, Kind::LimitReached { .. }) => {
+            Why::new(Layer::ToolLimit, "too many tool calls of this key")
+        }
+        (None, _) => Why::new(Layer::Failure, "the call failed; the log says more"),
+    })
 }
 
 fn own(principal: &Principal) -> Result<&Tenant> {

@@ -15,13 +15,14 @@ use rmcp::{
     model::{
         CallToolRequestParams, CallToolResponse, CancelTaskParams, CancelledNotificationParam,
         CompleteRequestParams, CompleteResult, CustomNotification, CustomRequest, CustomResult,
-        DiscoverResult, GetPromptRequestParams, GetPromptResponse, GetSkillRequestParams,
-        GetSkillResult, GetTaskParams, GetTaskResult, InitializeRequestParams, InitializeResult,
-        ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult,
-        ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion,
-        ReadResourceDirectoryRequestParams, ReadResourceDirectoryResult, ReadResourceRequestParams,
-        ReadResourceResponse, ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool,
-        UnsubscribeRequestParams, UpdateTaskParams,
+        DiscoverResult, ErrorCode, GetPromptRequestParams, GetPromptResponse,
+        GetSkillRequestParams, GetSkillResult, GetTaskParams, GetTaskResult,
+        InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+        ListResourcesResult, ListSkillsResult, ListToolsResult, PaginatedRequestParams,
+        ProgressNotificationParam, ProtocolVersion, ReadResourceDirectoryRequestParams,
+        ReadResourceDirectoryResult, ReadResourceRequestParams, ReadResourceResponse, ServerConfig,
+        SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+        UpdateTaskParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
@@ -29,6 +30,7 @@ use rmcp::{
 use tokio_util::sync::CancellationToken;
 
 use super::visit::Visit;
+use crate::audit::Outcome;
 
 /// A handler behind the fence.
 #[derive(Debug)]
@@ -63,10 +65,15 @@ async fn protect<T>(
             Err(ErrorData::internal_error("no answer in time", None))
         }
     };
-    if let (Err(_), Some(visit)) = (&result, visit) {
-        visit.fail();
+    if let (Err(error), Some(visit)) = (&result, visit) {
+        visit.fail_as(outcome(error));
     }
     result
+}
+
+/// What an error that is no refusal of ours comes to: something broke, or the message was wrong.
+pub(in crate::mcp) fn outcome(error: &ErrorData) -> Outcome {
+    if error.code == ErrorCode::INTERNAL_ERROR { Outcome::Failed } else { Outcome::Refused }
 }
 
 /// `None` when it panicked. The handler is thrown away or holds no state that a panic could

@@ -30,7 +30,7 @@ use super::{
     direct::{Outcome, PlainCalls},
     dispatch::Dispatch,
     era,
-    guard::caught,
+    guard::{caught, outcome},
     listing::Listing,
     say,
     services::Handlers,
@@ -85,10 +85,10 @@ impl PlainCalls for Desk {
         arguments: JsonObject,
     ) -> BoxFuture<'static, Outcome> {
         let work = async move {
-            let outcome = caught(self.answer(&visit, &name, arguments)).await;
-            outcome
+            let answer = caught(self.answer(&visit, &name, arguments)).await;
+            answer
                 .unwrap_or_else(|| Err(ErrorData::internal_error("internal error", None)))
-                .inspect_err(|_| visit.fail())
+                .inspect_err(|error| visit.fail_as(outcome(error)))
         };
         work.boxed()
     }

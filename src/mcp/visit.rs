@@ -14,7 +14,10 @@ use rmcp::{RoleServer, model::ErrorData, service::RequestContext};
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint::Known;
-use crate::domain::{Error, Kind, client::ClientInfo};
+use crate::{
+    audit::Outcome,
+    domain::{Error, Kind, client::ClientInfo},
+};
 
 /// One request of a known caller.
 #[derive(Debug)]
@@ -78,15 +81,22 @@ impl Visit {
 
     /// The request was answered with an error.
     pub fn fail(&self) {
+        self.fail_as(Outcome::Refused);
+    }
+
+    /// The same, and what it comes to in the record of decisions. INVARIANT I10: an error inside
+    /// a 200 is on record as one (`i10_an_error_inside_a_200_is_no_success`).
+    pub fn fail_as(&self, outcome: Outcome) {
         self.failed.store(true, Ordering::Relaxed);
+        self.known.slot.failed(outcome);
     }
 
     /// The request ended with `error`. A limit, a store that is down or a missing scope belongs
     /// into the HTTP status, where proxies and clients look for it and for what to do; the gateway puts it
     /// there as long as no answer has begun to stream.
     pub fn fail_with(&self, error: &Error) {
-        self.fail();
         let kind = error.kind();
+        self.fail_as(Outcome::of(kind));
         if matches!(
             kind,
             Kind::LimitReached { .. }

@@ -7,12 +7,16 @@ use std::{
     path::PathBuf,
 };
 
+use memgate::domain::{
+    key::{KeyId, PresentedKey},
+    random::OsEntropy,
+};
 use serde_json::{Value, json};
 
 use crate::world::{Caller, World, wait_until, wire::Response};
 
 /// What the log holds, by the commands that a person would use.
-fn records(world: &World, arguments: &[&str]) -> Vec<Value> {
+pub(crate) fn records(world: &World, arguments: &[&str]) -> Vec<Value> {
     let mut all = vec!["audit", "export"];
     all.extend(arguments);
     let shown = world.command(&all);
@@ -20,7 +24,7 @@ fn records(world: &World, arguments: &[&str]) -> Vec<Value> {
     shown.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn request_id(response: &Response) -> String {
+pub(crate) fn request_id(response: &Response) -> String {
     response.header("x-request-id").unwrap().to_owned()
 }
 
@@ -95,6 +99,197 @@ fn i10_every_decision_leaves_one_record() {
     }
     let verified = world.command(&["audit", "verify"]);
     assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
+}
+
+/// The one record of a request.
+pub(crate) fn record(world: &World, answer: &Response) -> Value {
+    // What nobody waits for is written within moments.
+    let found = wait_until(|| {
+        Some(records(world, &["--request", &request_id(answer)])).filter(|found| !found.is_empty())
+    });
+    let mut found = found.unwrap_or_else(|| panic!("no record of {answer:?}"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+#[test]
+fn i10_an_error_inside_a_200_is_no_success() {
+    let mut world = World::start();
+    let (acme, session) = (world.acme(), world.acme().session());
+    let mut asked: Vec<(&str, &str, Response)> = Vec::new();
+    for (what, said, params) in [
+        ("prompts/get", "prompts/get", json!({"name": "no_such_prompt"})),
+        ("resources/list", "resources/list", json!({"cursor": "made up"})),
+        ("tools/list", "tools/list", json!({"cursor": "made up"})),
+        ("resources/read", "resources/read", json!({"uri": "file:///etc/passwd"})),
+        ("tools/call", "tools/call", json!({"name": "store_memory", "arguments": []})),
+        ("POST /mcp", "no/such/method", json!({})),
+    ] {
+        for answer in [acme.rpc(said, params.clone()), session.rpc(said, params)] {
+            assert!(answer.code().is_some(), "{said}: {:?}", answer.http);
+            asked.push((what, "refused", answer.http));
+        }
+    }
+    assert!(asked.iter().filter(|(_, _, answer)| answer.status == 200).count() >= 6);
+    for what in ["prompts/list", "resources/list", "tools/list"] {
+        for answer in [acme.rpc(what, json!({})), session.rpc(what, json!({}))] {
+            asked.push((what, "allowed", answer.http));
+        }
+    }
+    stopped(&mut world);
+    for (what, outcome, answer) in &asked {
+        let record = record(&world, answer);
+        let told = (&record["what"], &record["outcome"]);
+        assert_eq!(told, (&json!(what), &json!(outcome)), "{record}");
+        assert_eq!(record["layer"].is_null(), *outcome == "allowed", "{record}");
+    }
+}
+
+#[test]
+fn i10_every_tenant_that_is_looked_into_is_on_record() {
+    let policies = tempfile::tempdir().unwrap();
+    let own = "@id(\"own.not_initech\")
+        forbid (principal, action, resource is Tenant) when { resource.label == \"initech\" };";
+    for (name, text) in [
+        ("10-agent.cedar", include_str!("../../policies/10-agent.cedar")),
+        ("40-operator.cedar", include_str!("../../policies/40-operator.cedar")),
+        ("50-own.cedar", own),
+    ] {
+        fs::write(policies.path().join(name), text).unwrap();
+    }
+    let mut world =
+        World::with(&[("MEMGATE_POLICY__DIRECTORY", policies.path().to_str().unwrap())]);
+    assert_eq!(world.command(&["tenant", "create", "initech"]).code, Some(0));
+    let wish = json!({"tenant": "acme", "act_as": ["globex", "initech"]});
+    let caller = world.new_key(&wish).caller;
+    let listed = caller.tool("list_users", json!({}));
+    assert!(listed.text().contains("globex") && !listed.text().contains("initech"));
+    // The same tenant, named: the record is about it and not about the caller's own.
+    let named = caller.tool("get_user_stats", json!({"user_id": "initech"}));
+    assert!(named.is_error());
+    let tenants = world.operator().get("/admin/tenants").json();
+    stopped(&mut world);
+
+    let id = |label: &str| {
+        let all = tenants["tenants"].as_array().unwrap();
+        all.iter().find(|tenant| tenant["label"] == label).unwrap()["id"].clone()
+    };
+    let mut found = records(&world, &["--request", &request_id(&listed.http)]);
+    let told = |record: &Value| {
+        let text = |name: &str| record[name].as_str().unwrap_or("-").to_owned();
+        assert_eq!((text("event"), text("action")), ("call".to_owned(), "usage_read".to_owned()));
+        [text("what"), text("resource"), text("outcome"), text("layer")]
+            .map(|text| text.replace(id("initech").as_str().unwrap(), "initech"))
+            .map(|text| text.replace(id("globex").as_str().unwrap(), "globex"))
+            .map(|text| text.replace(id("acme").as_str().unwrap(), "acme"))
+    };
+    found.sort_by_key(told);
+    let all: Vec<_> = found.iter().map(told).collect();
+    assert_eq!(
+        all,
+        [
+            ["list_users", "acme", "allowed", "-"],
+            ["list_users", "globex", "allowed", "-"],
+            ["list_users", "initech", "denied", "tool_policy"],
+        ]
+    );
+    assert_eq!(found[2]["policies"], json!(["own.not_initech"]));
+    let named = record(&world, &named.http);
+    assert_eq!((&named["resource"], &named["outcome"]), (&id("initech"), &json!("denied")));
+}
+
+#[test]
+fn i10_a_refused_credential_is_told_from_others() {
+    let mut world = World::start();
+    let elsewhere = json!({"tenant": "acme", "from": ["192.0.2.0/24"]});
+    let (elsewhere, revoked) = (world.new_key(&elsewhere), world.second_of_acme());
+    assert_eq!(world.operator().delete(&format!("/admin/keys/{}", revoked.id)).status, 204);
+    let known = world.second_of_acme();
+    let guess = PresentedKey::renewed(KeyId::parse(&known.id).unwrap(), &OsEntropy).reveal();
+    let typed = known.secret.replace(&known.id, "000000000000");
+    let asked = [
+        (elsewhere.caller.clone(), json!(elsewhere.id), "used from outside its networks"),
+        (revoked.caller.clone(), json!(revoked.id), "revoked or expired"),
+        (world.bearer(guess.expose()), json!(known.id), "no such key, or not its secret"),
+        (world.bearer(&typed), Value::Null, "not a key"),
+        (
+            world.anonymous().with("authorization", "Basic eDp5"),
+            Value::Null,
+            "no scheme that is known",
+        ),
+    ];
+    let none = world.anonymous().get("/mcp");
+    let answers: Vec<_> = asked.iter().map(|(caller, ..)| caller.get("/mcp")).collect();
+    stopped(&mut world);
+    for ((_, claimed, detail), answer) in asked.iter().zip(&answers) {
+        assert_eq!((answer.status, &answer.body), (401, &none.body), "{detail}");
+        let record = record(&world, answer);
+        assert_eq!(record["outcome"], "unauthenticated");
+        assert_eq!((&record["who"]["claimed"], &record["detail"]), (claimed, &json!(detail)));
+        assert!(record["who"]["key"].is_null() && record["who"]["tenant"].is_null(), "{record}");
+    }
+    let of_key = records(&world, &["--key", &elsewhere.id]);
+    assert_eq!(of_key.len(), 1, "found by the id: {of_key:?}");
+    let shown = world.command(&["audit", "tail", "--key", &elsewhere.id]).stdout;
+    assert!(shown.contains(&format!("{}?", elsewhere.id)), "{shown}");
+    assert!(shown.contains("credential: used from outside its networks"), "{shown}");
+    let text = fs::read_to_string(segment(&world)).unwrap();
+    for secret in [&elsewhere.secret, &revoked.secret, guess.expose(), &typed] {
+        let secret = &secret[16..];
+        assert!(!text.contains(secret), "i5: a refused credential is in the log");
+    }
+}
+
+#[test]
+fn i4_a_hidden_tool_is_an_unknown_one_and_on_record_as_itself() {
+    let mut world = World::start();
+    let wish = json!({"tenant": "acme", "tools": ["retrieve_memories"]});
+    let caller = world.new_key(&wish).caller;
+    let hidden = caller.tool("delete_memory", json!({"memory_id": "x"}));
+    let unknown = caller.tool("no_such_tool", json!({"memory_id": "x"}));
+    let plain = |answer: &crate::world::Answer| {
+        let answer = &answer.http;
+        (answer.status, answer.body.replace(&request_id(answer), ""))
+    };
+    assert_eq!(plain(&hidden), plain(&unknown));
+    stopped(&mut world);
+    for (answer, what, action, outcome) in [
+        (&hidden, "delete_memory", "memory_delete", "denied"),
+        (&unknown, "unknown tool", "connect", "refused"),
+    ] {
+        let record = record(&world, &answer.http);
+        assert_eq!(
+            (&record["what"], &record["action"], &record["outcome"], &record["layer"]),
+            (&json!(what), &json!(action), &json!(outcome), &json!("tool"))
+        );
+    }
+}
+
+#[test]
+fn i5_a_key_in_the_name_of_a_client_is_masked() {
+    let world = World::start();
+    let made = world.second_of_acme();
+    let token = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJwbGFudGVkIn0.c2lnbmF0dXJl";
+    let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": {"name": format!("app {}", made.secret), "version": token}}});
+    let caller = made.caller.with("accept", "application/json, text/event-stream");
+    let opened = caller.post("/mcp", &hello);
+    let session = caller.with("mcp-session-id", opened.header("mcp-session-id").unwrap());
+    let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
+        "name": "store_memory", "arguments": {"content": "a note"}}});
+    assert_eq!(session.post("/mcp", &call).status, 200);
+    let operator = world.operator();
+    let shown = [
+        operator.get("/admin/sessions").body,
+        operator.get("/admin/audit?what=store_memory").body,
+        operator.get("/admin/audit?format=csv").body,
+        operator.get(&format!("/admin/keys/{}", made.id)).body,
+    ];
+    for text in &shown {
+        assert!(!text.contains(&made.secret[16..30]) && !text.contains("eyJhbGci"), "{text}");
+    }
+    assert!(shown[1].contains("app mg_…") && shown[1].contains("ey…"), "{}", shown[1]);
 }
 
 #[test]

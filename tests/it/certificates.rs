@@ -23,6 +23,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio_rustls::TlsConnector;
 
+use crate::audit;
 use crate::oauth::issuer::{Signer, set};
 use crate::world::{
     Caller, Process, World,
@@ -208,14 +209,18 @@ fn i1_a_key_beside_the_certificate_of_another_tenant_is_refused() {
         let bad = list(&world.bearer("Zk3vQ9tYw2Lm7Pd4Rc8Xb6Hn1Js6").over(&acme));
         assert_eq!(bad.status, 401, "{bad:?}");
         assert_eq!(list(&world.acme().over(&acme)).status, 200, "{how}");
-        for stranger in [
-            world.globex().over(&acme),
-            world.acme().over(&nobody),
-            world.operator().over(&acme),
-            world.anonymous().with("x-api-key", "nonsense").over(&acme),
+        let differs = "client certificate";
+        for (stranger, claimed, detail) in [
+            (world.globex().over(&acme), json!("env-globex"), differs),
+            (world.acme().over(&nobody), json!("env-acme"), differs),
+            (world.operator().over(&acme), json!("env-operator"), differs),
+            (world.anonymous().with("x-api-key", "nonsense").over(&acme), json!(null), "not a key"),
         ] {
             let answer = list(&stranger);
             assert_eq!((answer.status, &answer.body), (401, &bad.body), "{how}: {answer:?}");
+            let record = audit::record(world, &answer);
+            let told = (&record["who"]["claimed"], &record["detail"]);
+            assert_eq!(told, (&claimed, &json!(detail)), "i10: {record}");
         }
         assert_eq!(world.operator().over(&acme).get("/admin/stats").status, 401, "{how}");
         for (tenant, status) in [("globex", 401), ("acme", 200)] {

@@ -9,7 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use self::issuer::{Says, Server, Signer, set, unsigned};
-use crate::world::{Caller, World, wire::Response};
+use crate::{
+    audit,
+    world::{Caller, World, wire::Response},
+};
 
 const ISSUER: &str = "https://id.example";
 const RESOURCE: &str = "https://memory.example/mcp";
@@ -117,6 +120,26 @@ fn forged_tokens_get_the_one_401_and_are_told_where_to_go() {
     }
     let asked = scene.server.hits();
     assert!(asked <= 1, "{asked} fetches");
+}
+
+#[test]
+fn i10_a_refused_token_is_on_record_with_what_is_wrong_with_it() {
+    let scene = Scene::start();
+    let of = |changes: &Value| list(&scene.bearer(changes));
+    let forged = Signer::es256("one").token(&Scene::claims(&json!({})));
+    for (answer, status, detail) in [
+        (of(&json!({"exp": now() - 60})), 401, "token expired"),
+        (of(&json!({"aud": "https://other.example"})), 401, "token audience"),
+        (list(&scene.world.bearer(&forged)), 401, "token signature"),
+        (of(&json!({"tenant": "nobody"})), 403, "opens no memory here"),
+    ] {
+        assert_eq!(answer.status, status);
+        let record = audit::record(&scene.world, &answer);
+        assert_eq!((&record["detail"], &record["layer"]), (&json!(detail), &json!("credential")));
+        // Only the issuer's word makes it somebody's.
+        assert_eq!(record["who"]["claimed"].is_string(), status == 403, "{record}");
+        assert!(!record.to_string().contains("eyJ"), "i5: {record}");
+    }
 }
 
 #[test]

@@ -7,7 +7,10 @@
 use super::names::Names;
 use crate::{
     config::certificates::{Certificates, NameKind},
-    domain::{key::Role, tenant::TenantLabel},
+    domain::{
+        key::{KeyId, Role},
+        tenant::TenantLabel,
+    },
 };
 
 /// What a certificate grants.
@@ -19,6 +22,14 @@ pub struct Grant {
     pub tenant: Option<TenantLabel>,
     /// The name that decided.
     pub name: String,
+}
+
+impl Grant {
+    /// The id of its holder.
+    #[must_use]
+    pub fn holder(&self) -> KeyId {
+        KeyId::of_certificate(&self.name, self.tenant.as_ref())
+    }
 }
 
 /// Why a good certificate grants nothing here.

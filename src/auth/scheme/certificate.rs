@@ -33,6 +33,8 @@ use crate::{
     telemetry::stats::AuthOutcome,
 };
 
+/// What the holder of a good certificate reads that opens nothing.
+const NOWHERE: &str = "this certificate opens no memory here";
 /// The longest part of a name that is shown.
 const MAX_SHOWN_CHARS: usize = 64;
 
@@ -103,21 +105,22 @@ impl Certificates {
 
     async fn alone(&self, certificate: &ClientCertificate) -> Result<Attempt> {
         if !self.trust.still_has(certificate, self.clock.as_ref()) {
-            return Ok(rejected());
+            let holder = self.rules.grant(certificate.names()).ok().map(|grant| grant.holder());
+            return Ok(rejected(holder));
         }
         if let Some(holder) = certificate.holder() {
             return Ok(self.accept(holder, AuthOutcome::Cached));
         }
         let grant = self.rules.grant(certificate.names()).map_err(|nothing| {
             tracing::info!(why = nothing.as_str(), "a good client certificate opens nothing");
-            nowhere()
+            Rejection::nowhere(None, NOWHERE)
         })?;
         let tenant = match &grant.tenant {
             None => None,
-            Some(label) => Some(self.tenant(label).await?),
+            Some(label) => Some(self.tenant(label, &grant).await?),
         };
         let record = KeyRecord {
-            id: KeyId::of_certificate(&grant.name, grant.tenant.as_ref()),
+            id: grant.holder(),
             role: grant.role,
             tenant,
             name: grant.name.chars().filter(|c| !is_hidden(*c)).take(MAX_SHOWN_CHARS).collect(),
@@ -136,13 +139,13 @@ impl Certificates {
         Ok(self.accept(holder, AuthOutcome::Verified))
     }
 
-    async fn tenant(&self, label: &TenantLabel) -> Result<Tenant> {
+    async fn tenant(&self, label: &TenantLabel, grant: &Grant) -> Result<Tenant> {
         if let Some(tenant) = self.tenants.by_label(label) {
             return Ok(tenant);
         }
         if !self.rules.settings().create_tenants {
             tracing::info!(tenant = %label, "a client certificate is for a tenant that is not there");
-            return Err(nowhere());
+            return Err(Rejection::nowhere(Some(grant.holder()), NOWHERE));
         }
         let (tenants, label) = (Arc::clone(&self.tenants), label.clone());
         self.tasks.spawn_blocking(move || tenants.ensure(&label)).await.map_err(Error::internal)?
@@ -151,7 +154,7 @@ impl Certificates {
     /// INVARIANT I9: the last look.
     fn accept(&self, holder: &Arc<Key>, how: AuthOutcome) -> Attempt {
         if !holder.works(self.clock.as_ref()) {
-            return rejected();
+            return rejected(Some(holder.record.id.clone()));
         }
         Attempt::Accepted(Principal::new(Arc::clone(holder), self.default_packs), how)
     }
@@ -168,11 +171,6 @@ impl Scheme for Certificates {
     }
 }
 
-/// INVARIANT I4: one sentence, whether the tenant is not there or not allowed.
-fn nowhere() -> Error {
-    Error::forbidden("this certificate opens no memory here")
-}
-
-fn rejected() -> Attempt {
-    Attempt::Rejected(Rejection { reason: Reason::Certificate, key: None })
+fn rejected(holder: Option<KeyId>) -> Attempt {
+    Attempt::Rejected(Rejection { reason: Reason::Certificate, key: holder })
 }

@@ -39,6 +39,8 @@ use crate::{
     telemetry::stats::AuthOutcome,
 };
 
+/// What the bearer of a good token reads that opens nothing.
+const NOWHERE: &str = "this token opens no memory here";
 /// The longest part of a subject that is shown.
 const MAX_SHOWN_CHARS: usize = 64;
 
@@ -131,8 +133,9 @@ impl Tokens {
             Verdict::Good(good) if good.key.works(self.clock.as_ref()) => {
                 self.accept(&good, AuthOutcome::Verified)
             }
-            Verdict::Good(_) => rejected(Flaw::Expired),
-            Verdict::Bad(flaw) => rejected(flaw),
+            Verdict::Good(good) => rejected(Flaw::Expired, Some(good.key.record.id.clone())),
+            // Nobody vouches for what it says of its bearer.
+            Verdict::Bad(flaw) => rejected(flaw, None),
         })
     }
 
@@ -164,15 +167,16 @@ impl Tokens {
         let (claims, issuer) = (&token.claims, &rules.issuer.issuer);
         let grant = Grant::of(claims, rules).map_err(|nothing| {
             tracing::info!(issuer, why = nothing.as_str(), "a good token opens nothing");
-            nowhere()
+            Rejection::nowhere(Some(KeyId::of_token(issuer, &claims.subject, None)), NOWHERE)
         })?;
+        let id = KeyId::of_token(issuer, &claims.subject, grant.tenant.as_ref());
         let tenant = match &grant.tenant {
             None => None,
-            Some(label) => Some(self.tenant(label, rules).await?),
+            Some(label) => Some(self.tenant(label, &id, rules).await?),
         };
         let end = Timestamp::from_second(rules.end(claims.expires)).map_err(Error::internal)?;
         let record = KeyRecord {
-            id: KeyId::of_token(issuer, &claims.subject, grant.tenant.as_ref()),
+            id,
             role: grant.role,
             tenant,
             name: claims.subject.chars().filter(|c| !is_hidden(*c)).take(MAX_SHOWN_CHARS).collect(),
@@ -186,14 +190,14 @@ impl Tokens {
         Ok((record, grant))
     }
 
-    async fn tenant(&self, label: &TenantLabel, rules: &Rules) -> Result<Tenant> {
+    async fn tenant(&self, label: &TenantLabel, holder: &KeyId, rules: &Rules) -> Result<Tenant> {
         if let Some(tenant) = self.tenants.by_label(label) {
             return Ok(tenant);
         }
         if !rules.issuer.create_tenants {
             let issuer = &rules.issuer.issuer;
             tracing::info!(issuer, tenant = %label, "a good token is for a tenant that is not there");
-            return Err(nowhere());
+            return Err(Rejection::nowhere(Some(holder.clone()), NOWHERE));
         }
         let (tenants, label) = (Arc::clone(&self.tenants), label.clone());
         self.tasks.spawn_blocking(move || tenants.ensure(&label)).await.map_err(Error::internal)?
@@ -215,11 +219,6 @@ impl Scheme for Tokens {
     }
 }
 
-/// INVARIANT I4: one sentence, whether the tenant is not there or not allowed.
-fn nowhere() -> Error {
-    Error::forbidden("this token opens no memory here")
-}
-
-fn rejected(flaw: Flaw) -> Attempt {
-    Attempt::Rejected(Rejection { reason: Reason::Token(flaw), key: None })
+fn rejected(flaw: Flaw, holder: Option<KeyId>) -> Attempt {
+    Attempt::Rejected(Rejection { reason: Reason::Token(flaw), key: holder })
 }

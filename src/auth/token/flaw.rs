@@ -1,7 +1,5 @@
 //! Why a token is no good: for the log, never for its bearer.
 
-use std::fmt;
-
 /// What is wrong with a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
@@ -35,9 +33,11 @@ pub enum Flaw {
     Signature,
 }
 
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Flaw {
+    /// It in words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Shape => "token shape",
             Self::Type => "token type of a claim",
             Self::Algorithm => "token algorithm",
@@ -52,6 +52,6 @@ impl fmt::Display for Flaw {
             Self::Audience => "token audience",
             Self::Key => "token key",
             Self::Signature => "token signature",
-        })
+        }
     }
 }

@@ -58,7 +58,7 @@ pub(super) struct Choice {
     /// Another copy of the log than that of the data directory
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
-    /// Only of this key
+    /// Only of this key, also where a refused credential claimed to be it
     #[arg(long, value_name = "ID")]
     key: Option<String>,
     /// Only of or about this tenant, by name or id

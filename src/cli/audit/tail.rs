@@ -75,11 +75,15 @@ impl Arguments {
 pub(super) fn row(record: &Value) -> [String; 8] {
     let text = |pointer: &str| cell(record, pointer);
     let who = match (text("who/label"), text("who/key")) {
+        (_, key) if key == "-" && text("who/claimed") != "-" => {
+            format!("{}?", text("who/claimed"))
+        }
         (label, key) if label == "-" => key,
         (label, key) => format!("{label}/{key}"),
     };
     let why = match (text("layer"), text("policies"), text("detail")) {
         (layer, policies, _) if layer != "-" && policies != "-" => format!("{layer}: {policies}"),
+        (layer, _, detail) if layer != "-" && detail != "-" => format!("{layer}: {detail}"),
         (layer, ..) if layer != "-" => layer,
         (_, policies, _) if policies != "-" => policies,
         (_, _, detail) => detail,

@@ -24,8 +24,8 @@ use crate::{
         record::{self, Who},
         slot::Target,
     },
-    auth::Principal,
-    domain::{action::Action, clock::Clock},
+    auth::{Principal, Rejection},
+    domain::{action::Action, clock::Clock, key::KeyId},
     policy::{Permit, permit::Because},
     telemetry::{
         refusals::{Asked, Layer, Why},
@@ -45,6 +45,7 @@ pub struct Line {
     route: OnceLock<&'static str>,
     caller: OnceLock<Principal>,
     because: OnceLock<Because>,
+    rejected: OnceLock<Rejection>,
 }
 
 impl Line {
@@ -63,6 +64,11 @@ impl Line {
         let _ = self.because.set(Arc::clone(permit.because()));
     }
 
+    /// A credential was refused, and this is why. For the operator: the caller never learns.
+    pub(super) fn rejected(&self, rejection: &Rejection) {
+        let _ = self.rejected.set(rejection.clone());
+    }
+
     /// Who asked, where the request is known by, and what came of it.
     pub(super) fn record(&self, slot: &Slot, status: u16) -> Record<'_> {
         let who = Who { address: self.address.map(|a| a.0), ..self.who() };
@@ -74,13 +80,15 @@ impl Line {
             request: self.id.as_ref().map_or("", RequestId::as_str),
             who,
             status: Some(status),
+            detail: self.rejected.get().map(|rejection| rejection.reason().into()),
             policies: self.because.get().map_or(&[], |because| because),
             ..Record::new(Event::Request, what, Outcome::of_status(status))
         }
     }
 
     fn who(&self) -> Who<'_> {
-        self.caller.get().map(Who::of).unwrap_or_default()
+        let claimed = self.rejected.get().and_then(Rejection::claimed).map(KeyId::as_str);
+        self.caller.get().map_or_else(|| Who { claimed, ..Who::default() }, Who::of)
     }
 }
 
@@ -165,6 +173,14 @@ impl Open {
         }
         let mut record = self.line.record(&self.slot, self.status);
         record.target = self.target.as_ref().map(|target| target.0.as_str());
+        // A JSON-RPC error inside a 200.
+        if let (Outcome::Allowed, Some(failure)) = (record.outcome, self.slot.failure()) {
+            record.outcome = failure;
+            record.layer = Some(match failure {
+                Outcome::Failed => Layer::Failure,
+                _ => Layer::Protocol,
+            });
+        }
         let Some(why) = why else { return self.audit.record(&record) };
         let rules: Vec<Box<str>> = why.rules.iter().map(|rule| rule.as_str().into()).collect();
         record.layer = Some(why.layer);

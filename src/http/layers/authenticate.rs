@@ -1,6 +1,7 @@
 //! Who is calling: from here on the request carries its `Principal`.
 //!
-//! The answer to every bad credential is the same 401. Nothing inside this layer is reached
+//! The answer to every bad credential is the same 401; why it is bad, and the key that it claims to
+//! be, go on record (`i10_a_refused_credential_is_told_from_others`). Nothing inside this layer is reached
 //! without a principal, and the principal is the only source of a tenant (I1).
 
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use tower::service_fn;
 
 use super::{Stage, access_log::Line, client_address::ClientAddress};
 use crate::{
-    auth::{Authenticator, Origin, Principal, Via},
+    auth::{Authenticator, Origin, Principal, Rejection, Via},
     domain::{Error, Kind},
     http::{
         error::{Asker, Layer, Refusal},
@@ -51,7 +52,13 @@ pub fn layer(
                     parts.extensions.insert(principal);
                     inner.call(Request::from_parts(parts, body)).await?
                 }
-                Err(error) => Refusal::from(error).by(Layer::Credential).answer(&asker),
+                Err(error) => {
+                    let line = parts.extensions.get::<Arc<Line>>();
+                    if let (Some(line), Some(why)) = (line, Rejection::behind(&error)) {
+                        line.rejected(why);
+                    }
+                    Refusal::from(error).by(Layer::Credential).answer(&asker)
+                }
             };
             challenges.put_into(&mut answer);
             Ok(answer)

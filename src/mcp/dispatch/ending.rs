@@ -7,12 +7,15 @@ use crate::{
     audit::{Event, Outcome, Record, digest::Digests, record::Who},
     domain::{
         Kind, Result,
-        action::{Access, Action},
+        action::{Access, Action, Resource},
         tenant::TenantId,
     },
     mcp::visit::Visit,
     policy::{Permit, permit::Because},
-    telemetry::{refusals::Layer, stats::ToolOutcome},
+    telemetry::{
+        refusals::{Layer, Why},
+        stats::ToolOutcome,
+    },
 };
 
 /// What becomes known of a call while it runs.
@@ -20,7 +23,15 @@ use crate::{
 pub(super) struct Told {
     arguments: OnceLock<Digests>,
     permit: OnceLock<(Because, Option<TenantId>)>,
-    refused: OnceLock<(Layer, Box<[Box<str>]>)>,
+    refused: OnceLock<Refused>,
+}
+
+/// Who said no, by which rules, and about whose memory, where that was asked.
+#[derive(Debug)]
+struct Refused {
+    layer: Layer,
+    rules: Box<[Box<str>]>,
+    tenant: Option<TenantId>,
 }
 
 impl Told {
@@ -32,9 +43,13 @@ impl Told {
         let _ = self.permit.set((permit.because().clone(), permit.tenant().cloned()));
     }
 
-    pub(super) fn refused(&self, layer: Layer, rules: Vec<String>) {
-        let rules = rules.into_iter().map(String::into_boxed_str).collect();
-        let _ = self.refused.set((layer, rules));
+    pub(super) fn refused(&self, why: &Why) {
+        let rules = why.rules.iter().map(|rule| rule.as_str().into()).collect();
+        let tenant = match &why.resource {
+            Some(Resource::Tenant(id)) => Some(id.clone()),
+            _ => None,
+        };
+        let _ = self.refused.set(Refused { layer: why.layer, rules, tenant });
     }
 }
 
@@ -101,10 +116,10 @@ impl<'a> Ending<'a> {
         }
     }
 
-    /// It never began.
-    pub(super) fn refused(mut self) {
+    /// Only its record: it is no call by itself, or never began.
+    pub(super) fn decided(mut self, outcome: Outcome) {
         self.over = true;
-        self.record(Outcome::Refused, |record| self.dispatch.means.audit.record(record));
+        self.record(outcome, |record| self.dispatch.means.audit.record(record));
     }
 
     fn count(&self, outcome: ToolOutcome) {
@@ -126,16 +141,17 @@ impl<'a> Ending<'a> {
         let refused = self.told.refused.get();
         let client = Some(self.visit.client()).filter(|client| !client.name.is_empty());
         let own = || known.principal.tenant().map(|tenant| tenant.id.as_str());
-        let tenant = permit.and_then(|(_, tenant)| tenant.as_ref());
+        let permitted = permit.and_then(|(_, tenant)| tenant.as_ref());
+        let tenant = permitted.or_else(|| refused.and_then(|refused| refused.tenant.as_ref()));
         let record = Record {
             request: &known.request_id,
             who: Who { client, address: Some(known.address), ..Who::of(&known.principal) },
             action: Some(self.action.as_str()),
             resource: tenant.map(TenantId::as_str).or_else(own),
             arguments: self.told.arguments.get(),
-            layer: refused.map(|(layer, _)| *layer),
+            layer: refused.map(|refused| refused.layer),
             policies: match (refused, permit) {
-                (Some((_, rules)), _) if !rules.is_empty() => rules,
+                (Some(Refused { rules, .. }), _) if !rules.is_empty() => rules,
                 (_, Some((because, _))) => because,
                 _ => &[],
             },
@@ -149,7 +165,13 @@ impl Drop for Ending<'_> {
     fn drop(&mut self) {
         if !self.over {
             self.count(ToolOutcome::Failed);
-            self.record(Outcome::Abandoned, |record| self.dispatch.means.audit.record(record));
+            let audit = &self.dispatch.means.audit;
+            self.record(Outcome::Abandoned, |record| match self.action.access() {
+                Access::Read => audit.record(record),
+                // Nobody is left to wait, and it may have changed something: written at once
+                // (`i10_a_change_whose_caller_has_gone_is_written_at_once`).
+                Access::Write => drop(audit.record_durably(record)),
+            });
         }
     }
 }

@@ -59,6 +59,32 @@ async fn a_call_whose_caller_has_gone_is_concluded_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "the thread that writes has the machine's clock")]
+async fn i10_a_change_whose_caller_has_gone_is_written_at_once() {
+    let world = World::new();
+    let visit = visit(&world.agent("alice").await);
+    let dispatch = dispatch(&world, Duration::from_mins(1));
+    let audit = &dispatch.means.audit;
+    let mut took = Vec::new();
+    for _ in 0..20 {
+        let begun = |_| std::future::pending::<Result<()>>();
+        let mut stuck = Box::pin(dispatch.with_store(&visit, "stuck", Action::MemoryWrite, begun));
+        assert!(futures::poll!(&mut stuck).is_pending());
+        let before = audit.status().head.seq;
+        let dropped = std::time::Instant::now();
+        drop(stuck);
+        while audit.status().head.seq == before {
+            assert!(dropped.elapsed() < Duration::from_secs(10), "it is written");
+            tokio::task::yield_now().await;
+        }
+        took.push(dropped.elapsed());
+    }
+    // What nobody waits for is gathered for 50 ms; the fastest of many says whether this was.
+    let fastest = took.iter().min().unwrap();
+    assert!(*fastest < Duration::from_millis(45), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_denial_is_counted_as_one() {
     let world = World::new();
     let (alice, _bob) = (world.agent("alice").await, world.agent("bob").await);
