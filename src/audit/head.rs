@@ -132,26 +132,23 @@ fn put(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Reads the head.
-///
-/// # Errors
-/// `Unavailable` when there is a file and it cannot be read.
-pub(in crate::audit) fn read(directory: &Path, keys: &[PublicKey]) -> Result<Found> {
+pub(in crate::audit) fn read(directory: &Path, keys: &[PublicKey]) -> Found {
     at(&directory.join(FILE), keys)
 }
 
 /// The copy that lies beside the directory, if it is there and signed.
 pub(in crate::audit) fn kept(directory: &Path, keys: &[PublicKey]) -> Option<Head> {
     match at(&copy(directory)?, keys) {
-        Ok(Found::Signed { head, .. }) => Some(head),
+        Found::Signed { head, .. } => Some(head),
         _ => None,
     }
 }
 
-fn at(path: &Path, keys: &[PublicKey]) -> Result<Found> {
+fn at(path: &Path, keys: &[PublicKey]) -> Found {
     let text = match regular::text(path) {
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Found::Missing),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Found::Missing,
         // Something else lies there.
-        Err(_) => return Ok(Found::Damaged),
+        Err(_) => return Found::Damaged,
         Ok(text) => text,
     };
     let found = || -> Option<Found> {
@@ -161,7 +158,7 @@ fn at(path: &Path, keys: &[PublicKey]) -> Result<Found> {
         let signed = |key: &PublicKey| key.signed(for_it, seq, &head.hash, time, &signature);
         keys.iter().any(signed).then_some(Found::Signed { head, closed })
     };
-    Ok(found().unwrap_or(Found::Damaged))
+    found().unwrap_or(Found::Damaged)
 }
 
 #[cfg(test)]
@@ -175,12 +172,12 @@ mod tests {
         fs::create_dir(&directory).unwrap();
         let signer = Signer::open(&directory, None).unwrap();
         let keys = [signer.public()];
-        assert_eq!(read(&directory, &keys).unwrap(), Found::Missing);
+        assert_eq!(read(&directory, &keys), Found::Missing);
         let head = Head { seq: 7, hash: Hash::GENESIS.then("x") };
         assert_eq!(Head::parse(&head.to_string()).unwrap(), head);
         for closed in [false, true] {
             write(&directory, head, closed, &signer, Timestamp::UNIX_EPOCH).unwrap();
-            assert_eq!(read(&directory, &keys).unwrap(), Found::Signed { head, closed });
+            assert_eq!(read(&directory, &keys), Found::Signed { head, closed });
             assert_eq!(kept(&directory, &keys), Some(head));
             let path = directory.join(FILE);
             let text = fs::read(&path).unwrap();
@@ -188,12 +185,12 @@ mod tests {
                 let mut changed = text.clone();
                 changed[at] ^= 1;
                 fs::write(&path, changed).unwrap();
-                assert_eq!(read(&directory, &keys).unwrap(), Found::Damaged, "byte {at}");
+                assert_eq!(read(&directory, &keys), Found::Damaged, "byte {at}");
             }
             let other = String::from_utf8(text).unwrap();
             let other = other.replace(&format!("{closed}"), &format!("{}", !closed));
             fs::write(&path, other).unwrap();
-            assert_eq!(read(&directory, &keys).unwrap(), Found::Damaged, "it is signed too");
+            assert_eq!(read(&directory, &keys), Found::Damaged, "it is signed too");
         }
     }
 }

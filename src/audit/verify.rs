@@ -86,7 +86,7 @@ pub fn verify(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Report> {
     // First, so that a log that grows meanwhile is not behind it.
-    let (head, kept) = (head::read(directory, ask.keys)?, head::kept(directory, ask.keys));
+    let (head, kept) = (head::read(directory, ask.keys), head::kept(directory, ask.keys));
     let segments = Segment::all(directory).map_err(Error::unavailable)?;
     let total: u64 = segments.iter().filter_map(|s| s.path.metadata().ok()).map(|m| m.len()).sum();
     let mut walk = Walk::new(ask, head, kept);

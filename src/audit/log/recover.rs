@@ -47,7 +47,7 @@ impl Recovered {
 /// Looks at the log in `directory`.
 pub(super) fn look(directory: &Path, keys: &[PublicKey], had_log: bool) -> Result<Recovered> {
     let mut segments = Segment::all(directory).map_err(Error::unavailable)?;
-    let (head, kept) = (head::read(directory, keys)?, head::kept(directory, keys));
+    let (head, kept) = (head::read(directory, keys), head::kept(directory, keys));
     let nothing = Head { seq: 0, hash: Hash::GENESIS };
     let closed = matches!(head, Found::Signed { closed: true, .. });
     let mut found =
