@@ -8,12 +8,13 @@ use serde_json::Value;
 use crate::audit::read::Shown;
 
 /// Headings and where their cells stand in a record.
-const COLUMNS: [(&str, &str); 22] = [
+const COLUMNS: [(&str, &str); 23] = [
     ("seq", "/seq"),
     ("time", "/time"),
     ("event", "/event"),
     ("request", "/request"),
     ("key", "/who/key"),
+    ("claimed", "/who/claimed"),
     ("role", "/who/role"),
     ("tenant", "/who/tenant"),
     ("label", "/who/label"),

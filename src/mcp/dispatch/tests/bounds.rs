@@ -103,7 +103,7 @@ fn i3_a_bounded_key_never_gets_an_answer_that_the_unbounded_one_would_not_get() 
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let scene = runtime.block_on(Scene::new());
     let whole = runtime.block_on(scene.principal(Bounds::default()));
-    let config = ProptestConfig { cases: 32, max_shrink_iters: 32, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: 12, max_shrink_iters: 32, ..ProptestConfig::default() };
     proptest!(config, |(bounds in bounds())| {
         // A tool that writes and the access `read` are refused together when the key is made.
         let tools = bounds.tools.into_iter().flat_map(Tools::iter);
