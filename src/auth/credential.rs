@@ -163,6 +163,14 @@ mod tests {
     }
 
     #[test]
+    fn a_credential_of_eight_kibibytes_is_read_and_a_longer_one_is_not() {
+        let longest = "k".repeat(8192);
+        assert_eq!(found(&[("x-api-key", &longest)], "/").unwrap().unwrap(), longest);
+        let longer = "k".repeat(8193);
+        assert_eq!(found(&[("x-api-key", &longer)], "/").unwrap().unwrap(), "unusable");
+    }
+
+    #[test]
     fn one_credential_in_either_header_is_found() {
         for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
             let value = format!("{scheme} k1");
