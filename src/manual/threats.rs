@@ -55,6 +55,18 @@
 //! | a stolen key | worth nothing without the certificate of its tenant | `i1_a_key_beside_the_certificate_of_another_tenant_is_refused`, `a_key_needs_a_certificate_beside_it` |
 //! | go on after the authority, the date or the list has changed | judged again on the next request, connections cut (I9); nothing is resumed | `i9_a_connection_ends_with_its_authority`, `i9_a_revoked_certificate_is_refused_and_its_connections_end`, `i9_no_session_of_tls_is_resumed` |
 //!
+//! ## The record of decisions
+//!
+//! | attack | what stops it | proved by |
+//! |---|---|---|
+//! | change, remove, move or forge a record | each hangs on the one before it; the chain is signed every minute (I10) | `i10_every_flipped_byte_of_a_log_is_found`, `i10_whatever_is_done_to_the_lines_is_found` |
+//! | cut the end off, or put an older head in its place | a head that is signed as one, in two places, and copies wherever logs go | `i10_a_tail_that_was_cut_off_is_missed`, `i10_a_checkpoint_is_no_head`, `i10_an_emptied_directory_and_an_older_head_are_missed_by_the_copy` |
+//! | have the next start sign it | an end is signed as one; numbers go on behind what was signed | `i10_a_start_does_not_heal_what_was_done_to_the_log`, `i10_a_start_signs_nothing_that_was_added_behind_the_end` |
+//! | fill the disk, so that nothing is recorded | changes are refused, revocations are not; strangers' refusals are counted, not written each | `i10_without_room_for_a_record_nothing_is_changed`, `i9_a_full_log_saves_no_key`, `i7_a_stranger_makes_a_bounded_number_of_records` |
+//! | hang up in the middle of a change | a change runs to its end, and its record is written | `i10_a_change_whose_caller_has_gone_is_on_record`, `a_call_whose_caller_has_gone_is_concluded_too` |
+//! | read memories or keys out of it | names and keyed digests, never a value (I5) | `i5_nothing_that_was_said_and_no_key_is_in_the_record` |
+//! | a pipe or a link under the name of a file | only regular files are opened | `i11_a_pipe_or_a_link_stops_nobody` |
+//!
 //! ## Protocol and transport
 //!
 //! | attack | what stops it | proved by |
