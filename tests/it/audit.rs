@@ -490,6 +490,9 @@ fn i10_without_room_for_a_record_nothing_is_changed() {
     assert!(refused.http.header("retry-after").is_some());
     let stats = |world: &World| world.operator().get("/admin/stats").json();
     let before = stats(&world)["tools"]["store_memory"]["done"].clone();
+    wait_until(|| (stats(&world)["audit"]["writable"] == false).then_some(())).unwrap();
+    let again = store(&world);
+    assert!(again.http.body.contains("nothing is changed"), "{}", again.http.body);
     let key = world.operator().post("/admin/keys", &json!({"tenant": "acme"}));
     assert_eq!(key.status, 503, "{}", key.body);
     let found = world.acme().tool("retrieve_memories", json!({"query": "note"}));
