@@ -111,7 +111,8 @@ impl Serialize for Digests {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Two digits for each byte, in lower case.
+pub(in crate::audit) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digits = bytes.iter().flat_map(|b| [b >> 4, b & 15]);
     digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
